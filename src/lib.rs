@@ -3,4 +3,6 @@
 #![no_std]
 
 pub mod abi;
+pub mod row;
 pub mod rule;
+pub mod status;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A row of `data`: one window, as the kernel half writes it and the tools read it.
+//!
+//! `no_std`, no allocation, and nothing in it can panic.
+
+/// The first line of `data`, once per open.
+pub const HEADER: &str = "# timestamp frames bytes\n";
+/// Longest row: three 64-bit numbers of 20 digits, two spaces and a newline.
+pub const ROW_MAX: usize = 3 * 20 + 3;
+
+/// What one window counted, on all CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Start of the window, ns since the Unix epoch; a multiple of the period.
+    pub timestamp_ns: u64,
+    /// Frames counted in the window.
+    pub frames: u64,
+    /// Bytes counted in the window.
+    pub bytes: u64,
+}
+
+impl Row {
+    /// Reads one row, strictly: three decimal numbers of 64 bits, one space between, a newline.
+    ///
+    /// The newline is part of the row: a piece of one, cut anywhere, is `None` and not a smaller
+    /// number.
+    pub fn parse(line: &[u8]) -> Option<Row> {
+        let mut fields = line.strip_suffix(b"\n")?.split(|&byte| byte == b' ');
+        let row = Row {
+            timestamp_ns: number(fields.next()?)?,
+            frames: number(fields.next()?)?,
+            bytes: number(fields.next()?)?,
+        };
+        fields.next().is_none().then_some(row)
+    }
+
+    /// Writes the row with its newline to the start of `out` and returns its length.
+    pub fn write(&self, out: &mut [u8; ROW_MAX]) -> usize {
+        let mut writer = Writer::new(out);
+        writer.number(self.timestamp_ns);
+        writer.bytes(b" ");
+        writer.number(self.frames);
+        writer.bytes(b" ");
+        writer.number(self.bytes);
+        writer.bytes(b"\n");
+        writer.len
+    }
+}
+
+/// A decimal number of 64 bits as `itoa` prints it: no sign, no leading zero.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    match digits {
+        [] | [b'0', _, ..] => None,
+        _ => digits.iter().try_fold(0_u64, |value, byte| {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+            value.checked_mul(10)?.checked_add(digit.into())
+        }),
+    }
+}
+
+/// Appends to a buffer; what does not fit is left out, and the callers' bounds make all fit.
+pub(crate) struct Writer<'a> {
+    rest: core::slice::IterMut<'a, u8>,
+    pub(crate) len: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(out: &'a mut [u8]) -> Self {
+        Writer {
+            rest: out.iter_mut(),
+            len: 0,
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        for (byte, slot) in bytes.iter().zip(self.rest.by_ref()) {
+            *slot = *byte;
+            self.len = self.len.wrapping_add(1);
+        }
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        self.bytes(itoa::Buffer::new().format(number).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, vec::Vec};
+
+    fn written(row: Row) -> Vec<u8> {
+        let mut out = [b'#'; ROW_MAX];
+        let len = row.write(&mut out);
+        out[..len].to_vec()
+    }
+
+    #[test]
+    fn the_row_of_the_interface() {
+        let row = Row {
+            timestamp_ns: 1313702809400000000,
+            frames: 1235,
+            bytes: 485932,
+        };
+        assert_eq!(written(row), b"1313702809400000000 1235 485932\n");
+    }
+
+    #[test]
+    fn the_longest_row_fits_exactly() {
+        let row = Row {
+            timestamp_ns: u64::MAX,
+            frames: u64::MAX,
+            bytes: u64::MAX,
+        };
+        assert_eq!(written(row).len(), ROW_MAX);
+        assert_eq!(Row::parse(&written(row)), Some(row));
+    }
+
+    #[test]
+    fn the_header_is_no_row() {
+        assert_eq!(Row::parse(HEADER.as_bytes()), None);
+    }
+
+    #[test]
+    fn anything_but_a_row_is_refused() {
+        for line in [
+            "",
+            "\n",
+            "1 2 3",
+            "1 2\n",
+            "1 2 3 4\n",
+            "1 2 3 \n",
+            " 1 2 3\n",
+            "1  2 3\n",
+            "1\t2 3\n",
+            "+1 2 3\n",
+            "-1 2 3\n",
+            "01 2 3\n",
+            "1 2 3\n\n",
+            "1 2 3\r\n",
+            "1 2 3\n4 5 6\n",
+            "a b c\n",
+            "18446744073709551616 2 3\n",
+            "1 2 99999999999999999999\n",
+            "1 : 3\n",
+            "1 / 3\n",
+        ] {
+            assert_eq!(Row::parse(line.as_bytes()), None, "{line:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_comes_back(timestamp_ns: u64, frames: u64, bytes: u64) {
+            let row = Row { timestamp_ns, frames, bytes };
+            let text = written(row);
+            let expected = format!("{timestamp_ns} {frames} {bytes}\n");
+            prop_assert_eq!(&text, expected.as_bytes());
+            prop_assert_eq!(Row::parse(&text), Some(row));
+        }
+
+        #[test]
+        fn a_row_cut_anywhere_is_refused(timestamp_ns: u64, frames: u64, bytes: u64, cut in 0..ROW_MAX) {
+            let text = written(Row { timestamp_ns, frames, bytes });
+            prop_assume!(cut < text.len());
+            prop_assert_eq!(Row::parse(&text[..cut]), None);
+        }
+
+        #[test]
+        fn what_parses_is_what_is_written(line in "[0-9]{1,21} [0-9]{1,3} ?[0-9]{0,2}\n?") {
+            if let Some(row) = Row::parse(line.as_bytes()) {
+                prop_assert_eq!(written(row), line.as_bytes());
+            }
+        }
+    }
+}
