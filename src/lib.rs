@@ -3,6 +3,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod decimal;
 pub mod row;
 pub mod rule;
 pub mod status;

@@ -3,6 +3,8 @@
 //!
 //! `no_std`, no allocation, and nothing in it can panic.
 
+use crate::decimal::{number, Writer};
+
 /// The first line of `data`, once per open.
 pub const HEADER: &str = "# timestamp frames bytes\n";
 /// Longest row: three 64-bit numbers of 20 digits, two spaces and a newline.
@@ -43,44 +45,7 @@ impl Row {
         writer.bytes(b" ");
         writer.number(self.bytes);
         writer.bytes(b"\n");
-        writer.len
-    }
-}
-
-/// A decimal number of 64 bits as `itoa` prints it: no sign, no leading zero.
-pub(crate) fn number(digits: &[u8]) -> Option<u64> {
-    match digits {
-        [] | [b'0', _, ..] => None,
-        _ => digits.iter().try_fold(0_u64, |value, byte| {
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-            value.checked_mul(10)?.checked_add(digit.into())
-        }),
-    }
-}
-
-/// Appends to a buffer; what does not fit is left out, and the callers' bounds make all fit.
-pub(crate) struct Writer<'a> {
-    rest: core::slice::IterMut<'a, u8>,
-    pub(crate) len: usize,
-}
-
-impl<'a> Writer<'a> {
-    pub(crate) fn new(out: &'a mut [u8]) -> Self {
-        Writer {
-            rest: out.iter_mut(),
-            len: 0,
-        }
-    }
-
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        for (byte, slot) in bytes.iter().zip(self.rest.by_ref()) {
-            *slot = *byte;
-            self.len = self.len.wrapping_add(1);
-        }
-    }
-
-    pub(crate) fn number(&mut self, number: u64) {
-        self.bytes(itoa::Buffer::new().format(number).as_bytes());
+        writer.written()
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! `no_std`, no allocation, and nothing in it can panic.
 
-use crate::row::{number, Writer};
+use crate::decimal::{number, Writer};
 
 /// Longest `status`: the letters of nine keys, eight 64-bit numbers of 20 digits and one flag, and
 /// a colon, a space and a newline in each line.
@@ -105,7 +105,7 @@ impl Status {
             writer.number(value);
             writer.bytes(b"\n");
         }
-        writer.len
+        writer.written()
     }
 }
 
