@@ -1,2 +1,302 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a rule may say: parsing, bounds and printing, for iptables and the kernel alike.
+//!
+//! A [`Rule`] cannot be wrong. Text becomes one through the `parse_` functions, a rule config
+//! through [`Rule::from_info`], which trusts no byte of it: it may come from anyone who is root
+//! in a user namespace.
+#![forbid(unsafe_code)]
+
+use core::num::{NonZeroU32, NonZeroU64};
+
+use crate::abi::{
+    Info, FLAG_WIRE, ID_ANY, ID_MAX, NAME_SIZE, PERIOD_MAX_NS, PERIOD_MIN_NS, SAMPLES_MAX,
+};
+
+/// A rule as it was meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Width of a window, within [`PERIOD_MIN_NS`] and [`PERIOD_MAX_NS`] if parsed or checked.
+    pub period_ns: NonZeroU64,
+    /// Closed windows that the FIFO holds on each CPU.
+    pub samples: NonZeroU32,
+    /// Count what is on the wire.
+    pub wire: bool,
+    /// Which counter.
+    pub label: Label,
+}
+
+/// Which counter a rule refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// The one with this name.
+    Name(Name),
+    /// The one with this number.
+    Id(u16),
+    /// A new one, under the lowest free number.
+    Any,
+}
+
+/// A counter's name.
+///
+/// # Invariants
+///
+/// 1 to 31 of `A-Z a-z 0-9 _ . -`, beginning with a letter; zeros from there to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name([u8; NAME_SIZE]);
+
+impl Name {
+    /// The name itself.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.split(|&byte| byte == 0).next().unwrap_or_default()
+    }
+
+    /// The name as a rule config holds it: padded with zeros, the last byte is one.
+    pub fn as_padded(&self) -> &[u8; NAME_SIZE] {
+        &self.0
+    }
+
+    fn from_padded(padded: &[u8; NAME_SIZE]) -> Result<Self, RuleError> {
+        let text = padded.split(|&byte| byte == 0).next().unwrap_or_default();
+        let name = parse_name(text)?;
+        // What stands behind the first zero is compared by iptables, so it must be zero too.
+        if name.0 == *padded {
+            Ok(name)
+        } else {
+            Err(RuleError::Name)
+        }
+    }
+}
+
+/// What is wrong with a rule. `{option} takes {takes}` is the sentence that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleError {
+    /// Not a period.
+    Period,
+    /// Not a number of windows.
+    Samples,
+    /// Not a name.
+    Name,
+    /// Not a number of a counter.
+    Id,
+    /// A name and a number at once.
+    NameAndId,
+    /// A flag that this revision does not know.
+    Flags,
+    /// A byte that must be zero and is not.
+    Reserved,
+}
+
+impl RuleError {
+    /// The option to blame, or the field of the rule config where no option can set it.
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Period => "--period",
+            Self::Samples => "--samples",
+            Self::Name => "--name",
+            Self::Id | Self::NameAndId => "--id",
+            Self::Flags => "flags",
+            Self::Reserved => "reserved",
+        }
+    }
+
+    /// What it takes, as one line.
+    pub const fn takes(self) -> &'static str {
+        match self {
+            Self::Period => {
+                "a number with ns, us, ms or s (ms if left out), \
+                 1us to 3600s and a whole number of ns"
+            }
+            Self::Samples => "a number from 1 to 1048576",
+            Self::Name => "1 to 31 of A-Z a-z 0-9 _ . - beginning with a letter",
+            Self::Id => "a number from 0 to 65535",
+            Self::NameAndId => "a counter without --name",
+            Self::Flags => "--wire or nothing",
+            Self::Reserved => "zero",
+        }
+    }
+}
+
+impl Rule {
+    /// Reads a rule config. Every byte is checked but [`Info::counter`], which is the kernel's.
+    pub fn from_info(info: &Info) -> Result<Self, RuleError> {
+        let label = if info.name.iter().all(|&byte| byte == 0) {
+            match info.id {
+                ID_ANY => Label::Any,
+                id => Label::Id(checked_id(id.into())?),
+            }
+        } else if info.id == ID_ANY {
+            Label::Name(Name::from_padded(&info.name)?)
+        } else {
+            return Err(RuleError::NameAndId);
+        };
+        if info.flags & !FLAG_WIRE != 0 {
+            return Err(RuleError::Flags);
+        }
+        if info.reserved != 0 {
+            return Err(RuleError::Reserved);
+        }
+        Ok(Self {
+            period_ns: checked_period(info.period_ns)?,
+            samples: checked_samples(info.samples.into())?,
+            wire: info.flags & FLAG_WIRE != 0,
+            label,
+        })
+    }
+
+    /// Writes the rule config.
+    pub fn to_info(&self) -> Info {
+        let (name, id) = match self.label {
+            Label::Name(name) => (name.0, ID_ANY),
+            Label::Id(id) => ([0; NAME_SIZE], u32::from(id)),
+            Label::Any => ([0; NAME_SIZE], ID_ANY),
+        };
+        Info {
+            period_ns: self.period_ns.get(),
+            samples: self.samples.get(),
+            flags: if self.wire { FLAG_WIRE } else { 0 },
+            name,
+            id,
+            reserved: 0,
+            counter: 0,
+        }
+    }
+}
+
+/// Reads a period: `100`, `0.25`, `250us`. Decimal only, and exact: what is not a whole number
+/// of ns is refused, not rounded.
+pub fn parse_period(text: &[u8]) -> Result<NonZeroU64, RuleError> {
+    period_ns(text)
+        .ok_or(RuleError::Period)
+        .and_then(checked_period)
+}
+
+/// Reads a number of windows.
+pub fn parse_samples(text: &[u8]) -> Result<NonZeroU32, RuleError> {
+    integer(text)
+        .ok_or(RuleError::Samples)
+        .and_then(checked_samples)
+}
+
+/// Reads the number of a counter.
+pub fn parse_id(text: &[u8]) -> Result<u16, RuleError> {
+    integer(text).ok_or(RuleError::Id).and_then(checked_id)
+}
+
+/// Reads the name of a counter.
+pub fn parse_name(text: &[u8]) -> Result<Name, RuleError> {
+    let in_place = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let begins = text.first().is_some_and(u8::is_ascii_alphabetic);
+    if !begins || text.len() >= NAME_SIZE || !text.iter().all(in_place) {
+        return Err(RuleError::Name);
+    }
+    let mut padded = [0; NAME_SIZE];
+    for (to, from) in padded.iter_mut().zip(text) {
+        *to = *from;
+    }
+    // INVARIANT: checked above; shorter than the array, so zeros remain at its end.
+    Ok(Name(padded))
+}
+
+/// Longest text of [`format_period`].
+pub const PERIOD_TEXT: usize = 24;
+
+/// Writes a period so that [`parse_period`] reads it back: a whole number of ms without a unit,
+/// otherwise the largest unit that keeps it whole.
+pub fn format_period(ns: u64, out: &mut [u8; PERIOD_TEXT]) -> &[u8] {
+    let (number, unit) = if ns % 1_000_000 == 0 {
+        (ns / 1_000_000, "")
+    } else if ns % 1_000 == 0 {
+        (ns / 1_000, "us")
+    } else {
+        (ns, "ns")
+    };
+    let mut digits = itoa::Buffer::new();
+    let text = digits.format(number).bytes().chain(unit.bytes());
+    let mut length = 0;
+    for (to, from) in out.iter_mut().zip(text) {
+        *to = from;
+        length += 1;
+    }
+    out.get(..length).unwrap_or_default()
+}
+
+fn checked_period(ns: u64) -> Result<NonZeroU64, RuleError> {
+    NonZeroU64::new(ns)
+        .filter(|ns| (PERIOD_MIN_NS..=PERIOD_MAX_NS).contains(&ns.get()))
+        .ok_or(RuleError::Period)
+}
+
+fn checked_samples(samples: u64) -> Result<NonZeroU32, RuleError> {
+    u32::try_from(samples)
+        .ok()
+        .filter(|&samples| samples <= SAMPLES_MAX)
+        .and_then(NonZeroU32::new)
+        .ok_or(RuleError::Samples)
+}
+
+fn checked_id(id: u64) -> Result<u16, RuleError> {
+    const { assert!(ID_MAX == u16::MAX as u32) };
+    u16::try_from(id).map_err(|_| RuleError::Id)
+}
+
+/// ns of a number and a unit, whatever the bounds; nothing where it is not one or has no room.
+fn period_ns(text: &[u8]) -> Option<u64> {
+    let (number, unit_ns) = split_unit(text);
+    let mut parts = number.splitn(2, |&byte| byte == b'.');
+    let whole = integer(parts.next()?)?.checked_mul(unit_ns)?;
+    match parts.next() {
+        None => Some(whole),
+        Some(fraction) => whole.checked_add(fraction_ns(fraction, unit_ns)?),
+    }
+}
+
+/// The number before the unit, and the unit in ns.
+fn split_unit(text: &[u8]) -> (&[u8], u64) {
+    // `s` comes last: the others end with it too.
+    let units: [(&[u8], u64); 4] = [
+        (b"ns", 1),
+        (b"us", 1_000),
+        (b"ms", 1_000_000),
+        (b"s", 1_000_000_000),
+    ];
+    for (unit, unit_ns) in units {
+        if let Some(number) = text.strip_suffix(unit) {
+            return (number, unit_ns);
+        }
+    }
+    (text, 1_000_000)
+}
+
+/// ns of the digits behind the point: each is worth a tenth of the one before it, and below 1 ns
+/// only zeros are.
+fn fraction_ns(digits: &[u8], unit_ns: u64) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    let mut worth = unit_ns;
+    let mut sum = 0_u64;
+    for &byte in digits {
+        worth /= 10;
+        let digit = digit(byte)?;
+        if worth == 0 && digit != 0 {
+            return None;
+        }
+        sum = sum.checked_add(digit.checked_mul(worth)?)?;
+    }
+    Some(sum)
+}
+
+/// A number in decimal digits and nothing else: no sign, no space, no octal, no hexadecimal.
+fn integer(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &byte| {
+        number.checked_mul(10)?.checked_add(digit(byte)?)
+    })
+}
+
+fn digit(byte: u8) -> Option<u64> {
+    byte.is_ascii_digit()
+        .then(|| u64::from(byte.wrapping_sub(b'0')))
+}
