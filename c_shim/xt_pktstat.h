@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH Linux-syscall-note */
+/*
+ * The rule config, as C sees it. src/abi.rs says the same in Rust, with the
+ * reasons; tests/abi.rs and the build of the extension fail where they differ.
+ */
+#ifndef _XT_PKTSTAT_H
+#define _XT_PKTSTAT_H
+
+#include <linux/types.h>
+
+#define XT_PKTSTAT_MATCH_NAME		"pktstat"
+#define XT_PKTSTAT_REVISION		0
+#define XT_PKTSTAT_NAME_SIZE		32
+#define XT_PKTSTAT_FLAG_WIRE		(1U << 0)
+#define XT_PKTSTAT_ID_ANY		0xffffffffU
+#define XT_PKTSTAT_ID_MAX		65535U
+#define XT_PKTSTAT_PERIOD_MIN_NS	1000ULL
+#define XT_PKTSTAT_PERIOD_MAX_NS	3600000000000ULL
+#define XT_PKTSTAT_SAMPLES_MAX		1048576U
+
+struct xt_pktstat_info {
+	__aligned_u64 period_ns;
+	__u32 samples;
+	__u32 flags;
+	char name[XT_PKTSTAT_NAME_SIZE];
+
+	/* iptables compares a rule by what stands above. */
+	__u32 id;
+	__u32 reserved;
+
+	/* Userspace neither sets nor sees what stands below. */
+	__aligned_u64 counter;
+};
+
+#endif /* _XT_PKTSTAT_H */
