@@ -11,6 +11,7 @@ use core::num::{NonZeroU32, NonZeroU64};
 use crate::abi::{
     Info, FLAG_WIRE, ID_ANY, ID_MAX, NAME_SIZE, PERIOD_MAX_NS, PERIOD_MIN_NS, SAMPLES_MAX,
 };
+use crate::decimal;
 
 /// A rule as it was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,8 +163,8 @@ impl Rule {
     }
 }
 
-/// Reads a period: `100`, `0.25`, `250us`. Decimal only, and exact: what is not a whole number
-/// of ns is refused, not rounded.
+/// Reads a period: `100`, `0.25`, `250us`. Exact: what is not a whole number of ns is refused, not
+/// rounded. As in all numbers here, a leading zero is refused too: 010 is eight to some.
 pub fn parse_period(text: &[u8]) -> Result<NonZeroU64, RuleError> {
     period_ns(text)
         .ok_or(RuleError::Period)
@@ -172,14 +173,16 @@ pub fn parse_period(text: &[u8]) -> Result<NonZeroU64, RuleError> {
 
 /// Reads a number of windows.
 pub fn parse_samples(text: &[u8]) -> Result<NonZeroU32, RuleError> {
-    integer(text)
+    decimal::number(text)
         .ok_or(RuleError::Samples)
         .and_then(checked_samples)
 }
 
 /// Reads the number of a counter.
 pub fn parse_id(text: &[u8]) -> Result<u16, RuleError> {
-    integer(text).ok_or(RuleError::Id).and_then(checked_id)
+    decimal::number(text)
+        .ok_or(RuleError::Id)
+        .and_then(checked_id)
 }
 
 /// Reads the name of a counter.
@@ -210,14 +213,11 @@ pub fn format_period(ns: u64, out: &mut [u8; PERIOD_TEXT]) -> &[u8] {
     } else {
         (ns, "ns")
     };
-    let mut digits = itoa::Buffer::new();
-    let text = digits.format(number).bytes().chain(unit.bytes());
-    let mut length = 0;
-    for (to, from) in out.iter_mut().zip(text) {
-        *to = from;
-        length += 1;
-    }
-    out.get(..length).unwrap_or_default()
+    let mut writer = decimal::Writer::new(out);
+    writer.number(number);
+    writer.bytes(unit.as_bytes());
+    let written = writer.written();
+    out.get(..written).unwrap_or_default()
 }
 
 fn checked_period(ns: u64) -> Result<NonZeroU64, RuleError> {
@@ -243,7 +243,7 @@ fn checked_id(id: u64) -> Result<u16, RuleError> {
 fn period_ns(text: &[u8]) -> Option<u64> {
     let (number, unit_ns) = split_unit(text);
     let mut parts = number.splitn(2, |&byte| byte == b'.');
-    let whole = integer(parts.next()?)?.checked_mul(unit_ns)?;
+    let whole = decimal::number(parts.next()?)?.checked_mul(unit_ns)?;
     match parts.next() {
         None => Some(whole),
         Some(fraction) => whole.checked_add(fraction_ns(fraction, unit_ns)?),
@@ -277,26 +277,11 @@ fn fraction_ns(digits: &[u8], unit_ns: u64) -> Option<u64> {
     let mut sum = 0_u64;
     for &byte in digits {
         worth /= 10;
-        let digit = digit(byte)?;
+        let digit = u64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
         if worth == 0 && digit != 0 {
             return None;
         }
         sum = sum.checked_add(digit.checked_mul(worth)?)?;
     }
     Some(sum)
-}
-
-/// A number in decimal digits and nothing else: no sign, no space, no octal, no hexadecimal.
-fn integer(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, &byte| {
-        number.checked_mul(10)?.checked_add(digit(byte)?)
-    })
-}
-
-fn digit(byte: u8) -> Option<u64> {
-    byte.is_ascii_digit()
-        .then(|| u64::from(byte.wrapping_sub(b'0')))
 }

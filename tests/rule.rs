@@ -38,10 +38,8 @@ fn periods_that_are_taken() {
         ("3600s", 3_600_000_000_000),
         ("3600000", 3_600_000_000_000),
         ("3599.999999999s", 3_599_999_999_999),
-        ("0100", 100_000_000),
         ("100.000000000000000000000000000000", 100_000_000),
         ("1000.00ns", 1_000),
-        ("00000000000000000000000000000001", 1_000_000),
     ] {
         assert_eq!(period(text), Some(ns), "{text}");
     }
@@ -94,6 +92,9 @@ fn periods_that_are_refused() {
         "1.1111111111111111111111111111111",
         "inf",
         "nan",
+        "0100",
+        "00.5",
+        "010us",
         "1\n",
         "1\0",
         "\u{0661}",
@@ -127,7 +128,7 @@ fn periods_as_printed() {
 
 #[test]
 fn numbers_of_windows() {
-    for (text, taken) in [("1", 1), ("20", 20), ("1048576", 1_048_576), ("007", 7)] {
+    for (text, taken) in [("1", 1), ("20", 20), ("1048576", 1_048_576)] {
         let samples = parse_samples(text.as_bytes()).map(u32::from);
         assert_eq!(samples, Ok(taken), "{text}");
     }
@@ -135,6 +136,7 @@ fn numbers_of_windows() {
         "",
         "0",
         "1048577",
+        "007",
         "-1",
         "+1",
         " 1",
@@ -158,6 +160,8 @@ fn numbers_of_counters() {
     for text in [
         "",
         "65536",
+        "010",
+        "00",
         "-1",
         "4294967295",
         "4294967296",
@@ -375,6 +379,9 @@ fn an_error_is_one_line_that_names_the_option() {
 
 /// The period in ns by long-hand decimal arithmetic on text: shift the point by appending zeros.
 fn naive_period(whole: &str, fraction: &str, unit: &str) -> Option<u64> {
+    if whole.len() > 1 && whole.starts_with('0') {
+        return None;
+    }
     let places = match unit {
         "ns" => 0,
         "us" => 3,
@@ -412,7 +419,7 @@ proptest! {
 
     #[test]
     fn periods_are_exact(
-        whole in "0{0,3}[0-9]{1,14}",
+        whole in "0{0,1}[0-9]{1,14}",
         fraction in prop::option::of("[0-9]{1,5}0{0,9}[0-9]{0,2}"),
         unit in prop::sample::select(vec!["", "ns", "us", "ms", "s"]),
     ) {
