@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# The words that scenarios are written in. tests/vm/scenario sources this, then the scenario.
+#
+# A scenario is a bash script under `set -e`: an assertion is a bare [[ … ]], `claim` names what
+# the lines after it show, and the first thing that fails ends it. In its head it may say
+#
+#     # variants: legacy4 legacy6 nft4 nft6     run once for each (default: once, with neither)
+#     # timeout: 300                            seconds, on a slow machine (default 180)
+#     # cpus: 2                                 at least (default 1)
+
+# What the variant says: the iptables to call, the family, and who is who in it.
+case ${VARIANT:=-} in
+*4 | -) family=4 addr0=10.9.0.1 addr1=10.9.0.2 net2=10.9.2.0/24 addr2=10.9.2.2 ;;
+*6) family=6 addr0=fd09::1 addr1=fd09::2 net2=fd09:2::/64 addr2=fd09:2::2 ;;
+esac
+case $VARIANT in
+nft?) backend=nft ;;
+*) backend=legacy ;;
+esac
+ipt=iptables-$backend
+[[ $family == 4 ]] || ipt=ip6tables-$backend
+# IP and UDP header of a datagram: what a payload weighs on top.
+header=$((family == 4 ? 28 : 48))
+export ipt backend family addr0 addr1 addr2 net2 header
+
+# --- Time ---------------------------------------------------------------------------------------
+
+exec {nap}<> <(:)
+sleep() { read -rt "$1" -u "$nap" || true; }
+
+# now: ns since the epoch.
+now() { date +%s%N; }
+
+# wait_until CONDITION: until this, evaluated again and again, is true; 60 s, then failure.
+wait_until() {
+	local end=$((SECONDS + 60))
+	{ set +x; } 2>/dev/null
+	until eval "$*"; do
+		if ((SECONDS > end)); then
+			echo "waited 60 s in vain for: $*"
+			set -x
+			return 1
+		fi
+		sleep 0.02
+	done
+	set -x
+}
+
+# --- Namespaces ---------------------------------------------------------------------------------
+
+# pp WHERE COMMAND...: as typed, so that the log is a transcript to paste back.
+pp() {
+	echo "[$1] ${*:2}"
+	in_ns "$@"
+}
+# In a namespace, without a word about it.
+in_ns() { nsenter --net="/run/netns/$1" "${@:2}"; }
+n0() { pp n0 "$@"; }
+n1() { pp n1 "$@"; }
+n2() { pp n2 "$@"; }
+
+quiet_ns() {
+	ip netns add "$1"
+	in_ns "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
+		net.ipv6.conf.default.router_solicitations=0
+	ip -n "$1" link set lo up
+}
+
+# cable NS DEV ADDRESS4 ADDRESS6 NS DEV ADDRESS4 ADDRESS6: a wire whose ends know each other.
+cable() {
+	local mac0=02:00:00:00:${1#n}:0${5#n} mac1=02:00:00:00:${5#n}:0${1#n}
+	ip link add "$2" netns "$1" address "$mac0" type veth peer name "$6" netns "$5" address "$mac1"
+	ip -n "$1" addr add "$3" dev "$2"
+	ip -n "$5" addr add "$7" dev "$6"
+	ip -n "$1" -6 addr add "$4" dev "$2" nodad
+	ip -n "$5" -6 addr add "$8" dev "$6" nodad
+	ip -n "$1" link set "$2" up
+	ip -n "$5" link set "$6" up
+	ip -n "$1" neigh add "${7%/*}" lladdr "$mac1" dev "$2" nud permanent
+	ip -n "$1" neigh add "${8%/*}" lladdr "$mac1" dev "$2" nud permanent
+	ip -n "$5" neigh add "${3%/*}" lladdr "$mac0" dev "$6" nud permanent
+	ip -n "$5" neigh add "${4%/*}" lladdr "$mac0" dev "$6" nud permanent
+	wait_until carrier "$1" "$2"
+	wait_until carrier "$5" "$6"
+}
+carrier() { [[ $(in_ns "$1" cat "/proc/net/if_inet6") == *" $2"* && $(ip -n "$1" -br link show "$2") == *LOWER_UP* ]]; }
+
+# topology 2:     n0 ──────────────── n1
+#             10.9.0.1/24          10.9.0.2/24
+#              fd09::1/64           fd09::2/64
+#             v01                  v10
+#
+# topology 3:     n0 ──────────────── n1 ────────────────── n2
+#                                     10.9.2.1/24         10.9.2.2/24
+#                                     fd09:2::1/64        fd09:2::2/64
+#                                     v12                 v21
+# n1 is the router and, with two or three, where the counters are.
+topology() {
+	quiet_ns n0
+	quiet_ns n1
+	cable n0 v01 10.9.0.1/24 fd09::1/64 n1 v10 10.9.0.2/24 fd09::2/64
+	if (($1 == 3)); then
+		quiet_ns n2
+		cable n1 v12 10.9.2.1/24 fd09:2::1/64 n2 v21 10.9.2.2/24 fd09:2::2/64
+		in_ns n1 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+		ip -n n0 route add 10.9.2.0/24 via 10.9.0.2
+		ip -n n0 -6 route add fd09:2::/64 via fd09::2
+		ip -n n2 route add default via 10.9.2.1
+		ip -n n2 -6 route add default via fd09:2::1
+	fi
+}
+
+# offload on|off: segmentation and checksums left to the device, at both ends of the first cable.
+offload() {
+	in_ns n0 ethtool -K v01 tx "$1" tso "$1" gso "$1" gro "$1" >/dev/null
+	in_ns n1 ethtool -K v10 tx "$1" tso "$1" gso "$1" gro "$1" >/dev/null
+}
+
+# cleanup: what a scenario must not leave behind; tests/vm/scenario calls it.
+cleanup() {
+	local name pids
+	mapfile -t pids < <(jobs -p)
+	kill -9 "${pids[@]}" 2>/dev/null
+	for name in /run/netns/*; do
+		[[ -e $name ]] || continue
+		ip netns pids "${name##*/}" | xargs -r kill -9
+		ip netns del "${name##*/}"
+	done
+}
+
+# --- Traffic ------------------------------------------------------------------------------------
+
+# send_udp FRAMES PAYLOAD [OPTIONS OF udp]: from n0 to n1 in the variant's family.
+send_udp() { n0 udp "${@:3}" "$addr1" "$1" "$2"; }
+
+# --- Counters -----------------------------------------------------------------------------------
+
+# Where the rules and counters are.
+ns=n1
+
+# counters [-t TABLE] CHAIN NUMBER: what iptables says of that rule: `packets bytes`.
+counters() {
+	local table=filter chain number
+	if [[ $1 == -t ]]; then
+		table=$2
+		shift 2
+	fi
+	chain=$1 number=$2
+	in_ns "$ns" "$ipt" -t "$table" -nvxL "$chain" "$number" | awk 'NF { print $1, $2 }'
+}
+
+# proc COUNTER FILE: its path; read it with `in_ns $ns`.
+proc() { echo "/proc/net/xt_pktstat/$1/$2"; }
+exists() { in_ns "$ns" test -d "/proc/net/xt_pktstat/$1"; }
+gone() { ! exists "$1"; }
+
+# status_key COUNTER KEY
+status_key() { in_ns "$ns" sed -n "s/^$2: //p" "$(proc "$1" status)"; }
+# totals COUNTER: `frames bytes`.
+totals() { in_ns "$ns" sed -n 's/^frames: //p; s/^bytes: //p' "$(proc "$1" status)" | xargs; }
+
+mkdir -p /run/rows
+rm -rf /run/rows/*
+# The rows of a counter that this scenario has read so far.
+rows_file() { echo "/run/rows/$ns.$1"; }
+# rows COUNTER: reads the rows that there are, shows them and keeps them for `sum_rows`.
+rows() {
+	in_ns "$ns" cat "$(proc "$1" data)" | grep -v '^#' | tee -a "$(rows_file "$1")" || true
+}
+# sum_rows COUNTER: over all rows read so far: `frames bytes`.
+sum_rows() {
+	local _ f b frames=0 bytes=0
+	touch "$(rows_file "$1")"
+	{ set +x; } 2>/dev/null
+	while read -r _ f b; do
+		frames=$((frames + f)) bytes=$((bytes + b))
+	done <"$(rows_file "$1")"
+	set -x
+	echo "$frames $bytes"
+}
+drained() {
+	rows "$1" >/dev/null
+	[[ $(sum_rows "$1") == "$(totals "$1")" ]]
+}
+
+# conserved COUNTER [CHAIN NUMBER]: the loss contract. What has been read and what is still to
+# come are the totals, and the totals are what iptables counted for the rule.
+conserved() {
+	if ! wait_until drained "$1"; then
+		echo "rows $(sum_rows "$1"), totals $(totals "$1")"
+		return 1
+	fi
+	if (($# == 3)); then
+		echo "    rows $(sum_rows "$1"), totals $(totals "$1"), $ipt $(counters "$2" "$3")"
+		[[ $(totals "$1") == "$(counters "$2" "$3")" ]]
+	fi
+}
+
+# --- Refusals -----------------------------------------------------------------------------------
+
+# refused STATUS PATTERN COMMAND...: ends with that status and says what PATTERN (a glob) says.
+refused() {
+	local want=$1 pattern=$2 said status=0
+	shift 2
+	said=$("$@" 2>&1) || status=$?
+	echo "    $status: $said"
+	((status == want)) || return 1
+	# shellcheck disable=SC2053 # a pattern
+	[[ $said == $pattern ]]
+}
+
+# logged PATTERN: whether the kernel log says so (a glob within one line) since `log_mark`.
+log_mark() { mark=$(dmesg | wc -l); }
+logged() { dmesg | tail -n +$((mark + 1)) | grep -qE "$1"; }
+mark=0
