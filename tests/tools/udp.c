@@ -111,9 +111,9 @@ int main(int argc, char **argv)
 
 	if (!burst)
 		burst = frames;
-	next = now(CLOCK_MONOTONIC);
-	if (align)
-		next += align - now(CLOCK_REALTIME) % align;
+	/* The realtime clock first: then a pause in between makes it late, never early. */
+	next = align ? align - now(CLOCK_REALTIME) % align : 0;
+	next += now(CLOCK_MONOTONIC);
 	while (frames) {
 		uint64_t n = burst < frames ? burst : frames, began;
 
