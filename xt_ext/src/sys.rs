@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! xtables.h and the few words of libc that the extension speaks, as build.rs found them.
+#![allow(
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    dead_code,
+    reason = "generated"
+)]
+
+include!(concat!(env!("OUT_DIR"), "/xtables.rs"));
