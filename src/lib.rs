@@ -4,6 +4,8 @@
 
 pub mod abi;
 pub mod decimal;
+pub mod kstat;
 pub mod row;
 pub mod rule;
 pub mod status;
+pub mod sync;

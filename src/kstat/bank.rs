@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What one CPU counted on one side.
+
+use super::flow::{Flow, Secret};
+use super::steps::{Cut, Ticket};
+use super::table::{Row, Slot, Table};
+
+/// Frames and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Count {
+    /// Frames, as netfilter sees them: a GSO packet is one.
+    pub frames: u64,
+    /// Bytes from the IP header on.
+    pub bytes: u64,
+}
+
+impl Count {
+    /// Adds to it.
+    #[inline]
+    pub fn add(&mut self, more: Count) {
+        self.frames = self.frames.wrapping_add(more.frames);
+        self.bytes = self.bytes.wrapping_add(more.bytes);
+    }
+
+    /// Adds one packet.
+    #[inline]
+    fn packet(&mut self, bytes: u32) {
+        self.add(Count {
+            frames: 1,
+            bytes: bytes.into(),
+        });
+    }
+}
+
+/// What a flow sent, apart from what it sent in the newest step that it has a packet in: only
+/// that one may still be open when the side is left.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Sent {
+    earlier: Count,
+    newest: Count,
+    newest_end: u64,
+}
+
+impl Sent {
+    /// A CPU takes its tickets in order: one that is not behind the newest step is in it.
+    #[inline]
+    fn packet(&mut self, ticket: Option<Ticket>, bytes: u32) {
+        let Some(ticket) = ticket else {
+            self.earlier.packet(bytes);
+            return;
+        };
+        if ticket.is_behind(self.newest_end) {
+            self.earlier.add(self.newest);
+            self.newest = Count::default();
+            self.newest_end = ticket.step_end();
+        }
+        self.newest.packet(bytes);
+    }
+
+    /// What a cut publishes of it, and what stays pending.
+    pub fn divided(&self, cut: &Cut) -> (Count, Count) {
+        if cut.publishes(self.newest_end) {
+            let mut published = self.earlier;
+            published.add(self.newest);
+            (published, Count::default())
+        } else {
+            (self.earlier, self.newest)
+        }
+    }
+}
+
+/// One CPU's table of one side, and what did not fit it.
+pub struct Bank<'m> {
+    flows: Table<'m, Sent>,
+    other: Sent,
+}
+
+impl<'m> Bank<'m> {
+    /// An empty bank in memory as [`Table::new`] wants it.
+    pub fn new(secret: Secret, index: &'m mut [Slot], rows: &'m mut [Row<Sent>]) -> Option<Self> {
+        Some(Self {
+            flows: Table::new(secret, index, rows)?,
+            other: Sent::default(),
+        })
+    }
+
+    /// Counts a packet that has a slip of this bank's side.
+    ///
+    /// On the bank's CPU only, and nothing that may count a packet comes between its slip and this.
+    #[inline]
+    pub fn packet(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
+        match self.flows.value(flow) {
+            Some(sent) => sent.packet(ticket, bytes),
+            None => self.other.packet(ticket, bytes),
+        }
+    }
+
+    /// The flows.
+    pub fn rows(&self) -> &[Row<Sent>] {
+        self.flows.rows()
+    }
+
+    /// What did not fit.
+    pub fn other(&self) -> &Sent {
+        &self.other
+    }
+
+    /// Empties the bank.
+    pub fn clear(&mut self) {
+        self.flows.clear();
+        self.other = Sent::default();
+    }
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is counted together: protocol, source, destination, device.
+
+/// Bytes of a flow.
+pub const FLOW_SIZE: usize = 56;
+/// Bytes of a device name, with the closing NUL.
+pub const DEVICE_SIZE: usize = 16;
+
+/// The key of a row, as seven words, so that comparing and hashing it takes few instructions.
+///
+/// In memory: family, protocol, six zeros, source, destination (an IPv4 address is the first
+/// four bytes of sixteen), device. `struct pktstat_flow` in c_shim says the same in C.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub struct Flow([u64; FLOW_SIZE / 8]);
+
+impl PartialEq for Flow {
+    /// Word by word: derived, it is a call of `bcmp`, which the kernel compares bytes with.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
+    }
+}
+
+/// An address as the packet has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// IPv4.
+    V4([u8; 4]),
+    /// IPv6.
+    V6([u8; 16]),
+}
+
+impl Flow {
+    /// The family of an IPv4 flow; every other is IPv6.
+    pub const V4: u8 = 4;
+    /// The family of an IPv6 flow.
+    pub const V6: u8 = 6;
+
+    /// A flow from its parts; tests and the tools' way to one, the kernel half gets it whole.
+    pub fn new(
+        protocol: u8,
+        source: Address,
+        destination: Address,
+        device: [u8; DEVICE_SIZE],
+    ) -> Self {
+        let family = match source {
+            Address::V4(_) => Self::V4,
+            Address::V6(_) => Self::V6,
+        };
+        let [s0, s1] = words(source.padded());
+        let [d0, d1] = words(destination.padded());
+        let [n0, n1] = words(device);
+        let kind = u64::from_ne_bytes([family, protocol, 0, 0, 0, 0, 0, 0]);
+        Self([kind, s0, s1, d0, d1, n0, n1])
+    }
+
+    /// The protocol's number.
+    pub fn protocol(&self) -> u8 {
+        let [_, protocol, ..] = self.kind();
+        protocol
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> Address {
+        let [_, s0, s1, ..] = self.0;
+        self.address(bytes([s0, s1]))
+    }
+
+    /// Where it goes to.
+    pub fn destination(&self) -> Address {
+        let [_, _, _, d0, d1, ..] = self.0;
+        self.address(bytes([d0, d1]))
+    }
+
+    /// The name of the device that sends it, NUL and what may stand behind it included.
+    pub fn device(&self) -> [u8; DEVICE_SIZE] {
+        let [.., n0, n1] = self.0;
+        bytes([n0, n1])
+    }
+
+    /// The same flow with zeros behind the device's name: a device that was renamed may keep the
+    /// end of a longer name there.
+    pub fn tidied(&self) -> Self {
+        let mut device = self.device();
+        let mut ended = false;
+        for byte in &mut device {
+            ended |= *byte == 0;
+            if ended {
+                *byte = 0;
+            }
+        }
+        let [kind, s0, s1, d0, d1, ..] = self.0;
+        let [n0, n1] = words(device);
+        Self([kind, s0, s1, d0, d1, n0, n1])
+    }
+
+    fn kind(&self) -> [u8; 8] {
+        let [kind, ..] = self.0;
+        kind.to_ne_bytes()
+    }
+
+    fn address(&self, padded: [u8; 16]) -> Address {
+        match (self.kind(), padded) {
+            ([Self::V4, ..], [a, b, c, d, ..]) => Address::V4([a, b, c, d]),
+            (_, padded) => Address::V6(padded),
+        }
+    }
+}
+
+impl Address {
+    fn padded(self) -> [u8; 16] {
+        match self {
+            Self::V4([a, b, c, d]) => [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            Self::V6(whole) => whole,
+        }
+    }
+}
+
+fn words(bytes: [u8; 16]) -> [u64; 2] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
+    [
+        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+        u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+    ]
+}
+
+fn bytes([first, second]: [u64; 2]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h] = first.to_ne_bytes();
+    let [i, j, k, l, m, n, o, p] = second.to_ne_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// What the hash of a flow is keyed with, so that a sender cannot choose flows that collide.
+///
+/// Random, and new at each start.
+#[derive(Clone, Copy, Debug)]
+pub struct Secret(pub [u64; 9]);
+
+impl Secret {
+    /// The hash of a flow.
+    ///
+    /// The sum of the products of keyed pairs (NH, of UMAC): for any two flows the chance that
+    /// they agree is 2^-64 over the choice of the secret. A last product spreads it, so that
+    /// the low bits are as good as the high ones.
+    #[inline]
+    pub fn hash(&self, flow: &Flow) -> u64 {
+        let [k0, k1, k2, k3, k4, k5, k6, k7, last] = self.0;
+        let [w0, w1, w2, w3, w4, w5, w6] = flow.0;
+        let sum = product(w0.wrapping_add(k0), w1.wrapping_add(k1))
+            .wrapping_add(product(w2.wrapping_add(k2), w3.wrapping_add(k3)))
+            .wrapping_add(product(w4.wrapping_add(k4), w5.wrapping_add(k5)))
+            .wrapping_add(product(w6.wrapping_add(k6), k7));
+        let spread = product(low(sum) ^ high(sum), last | 1);
+        low(spread) ^ high(spread)
+    }
+}
+
+#[inline]
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a).wrapping_mul(u128::from(b))
+}
+
+#[inline]
+fn low(wide: u128) -> u64 {
+    wide as u64
+}
+
+#[inline]
+fn high(wide: u128) -> u64 {
+    (wide >> 64) as u64
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    extern crate std;
+    use super::*;
+    use std::{collections::HashSet, vec::Vec};
+
+    /// A name as the kernel holds it, with what an earlier one left behind.
+    pub fn name(name: &[u8], left: u8) -> [u8; DEVICE_SIZE] {
+        let mut device = [left; DEVICE_SIZE];
+        device[..name.len()].copy_from_slice(name);
+        if let Some(end) = device.get_mut(name.len()) {
+            *end = 0;
+        }
+        device
+    }
+
+    pub fn flow(number: u32) -> Flow {
+        let to = Address::V4(number.to_be_bytes());
+        Flow::new(17, Address::V4([10, 9, 0, 1]), to, name(b"eth0", 0))
+    }
+
+    pub const SECRET: Secret = Secret([
+        0x9e37_79b9_7f4a_7c15,
+        0xbf58_476d_1ce4_e5b9,
+        0x94d0_49bb_1331_11eb,
+        0x2545_f491_4f6c_dd1d,
+        0xd6e8_feb8_6659_fd93,
+        0xa076_1d64_78bd_642f,
+        0xe703_7ed1_a0b4_28db,
+        0x8ebc_6af0_9c88_c6e3,
+        0x5899_65cc_7537_4cc3,
+    ]);
+
+    #[test]
+    fn the_parts_come_back() {
+        let flow = Flow::new(
+            6,
+            Address::V6([1; 16]),
+            Address::V6([2; 16]),
+            name(b"wlan0", 0),
+        );
+        assert_eq!(flow.protocol(), 6);
+        assert_eq!(flow.source(), Address::V6([1; 16]));
+        assert_eq!(flow.destination(), Address::V6([2; 16]));
+        assert_eq!(flow.device(), name(b"wlan0", 0));
+        let flow = super::tests::flow(0x0a09_0002);
+        assert_eq!(flow.destination(), Address::V4([10, 9, 0, 2]));
+    }
+
+    #[test]
+    fn the_end_of_an_older_name_does_not_make_another_flow() {
+        let from = Address::V4([1, 2, 3, 4]);
+        let named = |left| Flow::new(6, from, from, name(b"e0", left));
+        assert_ne!(named(b'x'), named(0));
+        assert_eq!(named(b'x').tidied(), named(0));
+    }
+
+    #[test]
+    fn a_family_is_part_of_the_flow() {
+        let v4 = Flow::new(6, Address::V4([0; 4]), Address::V4([0; 4]), name(b"a", 0));
+        let v6 = Flow::new(6, Address::V6([0; 16]), Address::V6([0; 16]), name(b"a", 0));
+        assert_ne!(v4, v6);
+    }
+
+    #[test]
+    fn hashes_of_neighbours_spread_in_every_part() {
+        let hashes: Vec<u64> = (0..4096).map(|n| SECRET.hash(&flow(n))).collect();
+        let distinct =
+            |bits: fn(&u64) -> u64| hashes.iter().map(bits).collect::<HashSet<_>>().len();
+        // 4096 balls into 65536 bins leave about 3970 of them occupied.
+        assert!(distinct(|hash| hash & 0xffff) > 3_900);
+        assert!(distinct(|hash| hash >> 48) > 3_900);
+        assert_eq!(distinct(|hash| *hash), 4096);
+    }
+
+    #[test]
+    fn every_word_reaches_the_hash() {
+        let flow = flow(7);
+        for word in 0..7 {
+            for bit in 0..64 {
+                let mut other = flow;
+                other.0[word] ^= 1 << bit;
+                assert_ne!(SECRET.hash(&flow), SECRET.hash(&other), "{word} {bit}");
+            }
+        }
+    }
+}

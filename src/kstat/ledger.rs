@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What was counted on all CPUs since the table was last emptied.
+
+use super::bank::{Bank, Count};
+use super::flow::{Flow, Secret};
+use super::steps::Cut;
+use super::table::{Row, Slot, Table};
+
+/// What a flow sent, published and not yet.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Account {
+    published: Count,
+    /// All of one step: the one that is open.
+    pending: Count,
+}
+
+impl Account {
+    fn publish_pending(&mut self) {
+        self.published.add(self.pending);
+        self.pending = Count::default();
+    }
+
+    fn add(&mut self, (published, pending): (Count, Count)) {
+        self.published.add(published);
+        self.pending.add(pending);
+    }
+
+    fn shown(&self) -> Option<Count> {
+        (self.published.frames != 0).then_some(self.published)
+    }
+}
+
+/// The accounts of all flows, and of what did not fit the table.
+pub struct Ledger<'m> {
+    accounts: Table<'m, Account>,
+    other: Account,
+}
+
+impl<'m> Ledger<'m> {
+    /// An empty ledger in memory as [`Table::new`] wants it.
+    pub fn new(
+        secret: Secret,
+        index: &'m mut [Slot],
+        rows: &'m mut [Row<Account>],
+    ) -> Option<Self> {
+        Some(Self {
+            accounts: Table::new(secret, index, rows)?,
+            other: Account::default(),
+        })
+    }
+
+    /// Takes over, and empties, the banks of all CPUs on the side that a cut left. Once for each
+    /// cut, after the packets on their way have been counted.
+    pub fn take<'b, 'c>(&mut self, cut: &Cut, banks: impl Iterator<Item = &'b mut Bank<'c>>)
+    where
+        'c: 'b,
+    {
+        if cut.publishes_pending() {
+            for row in self.accounts.rows_mut() {
+                row.value.publish_pending();
+            }
+            self.other.publish_pending();
+        }
+        for bank in banks {
+            for row in bank.rows() {
+                let account = self.accounts.value(&row.flow.tidied());
+                account
+                    .unwrap_or(&mut self.other)
+                    .add(row.value.divided(cut));
+            }
+            self.other.add(bank.other().divided(cut));
+            bank.clear();
+        }
+    }
+
+    /// What is published: each flow that has anything, in the order of arrival, and last, without
+    /// a flow, what did not fit.
+    pub fn published(&self) -> impl Iterator<Item = (Option<&Flow>, Count)> {
+        let rows = self.accounts.rows().iter();
+        let other = self.other.shown().map(|count| (None, count));
+        rows.filter_map(|row| Some((Some(&row.flow), row.value.shown()?)))
+            .chain(other)
+    }
+
+    /// Forgets everything, what is pending included.
+    pub fn clear(&mut self) {
+        self.accounts.clear();
+        self.other = Account::default();
+    }
+}

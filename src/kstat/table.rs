@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A bounded table of flows: rows in the order of their arrival, found through a hashed index.
+
+use super::flow::{Flow, Secret};
+
+/// One flow and what is known about it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Row<T> {
+    /// The flow.
+    pub flow: Flow,
+    /// What is known.
+    pub value: T,
+}
+
+/// A slot of the index: 0 where it is free, else the row's number from 1 on in the low bits, and
+/// above them bits of its hash, so that a look at the row is seldom in vain.
+pub type Slot = u32;
+
+const NUMBER_BITS: u32 = 21;
+const NUMBER: Slot = (1 << NUMBER_BITS) - 1;
+/// Slots looked at for one flow. The index is at most half full: with a secret hash, about one
+/// search in 10^11 would need more, and then its flow counts as one that does not fit.
+const PROBES: usize = 128;
+
+/// Most rows of a table.
+pub const ROWS_MAX: usize = 1 << 20;
+
+/// How many slots the index of a table with this many rows has.
+pub fn slots(rows: usize) -> usize {
+    rows.clamp(1, ROWS_MAX).wrapping_mul(2).next_power_of_two()
+}
+
+/// The table, in memory that its owner lends: all zeros is empty.
+///
+/// # Invariants
+///
+/// The index has `mask + 1` slots, a power of two and at least twice the rows, so a search
+/// always ends at a free slot or at [`PROBES`]. The rows below `used` are those the index names.
+pub struct Table<'m, T> {
+    secret: Secret,
+    mask: usize,
+    used: usize,
+    index: &'m mut [Slot],
+    rows: &'m mut [Row<T>],
+}
+
+impl<'m, T: Copy + Default> Table<'m, T> {
+    /// An empty table in `index`, all zeros and [`slots`] of the rows long, and `rows`.
+    pub fn new(secret: Secret, index: &'m mut [Slot], rows: &'m mut [Row<T>]) -> Option<Self> {
+        if rows.len() > ROWS_MAX || index.len() != slots(rows.len()) {
+            return None;
+        }
+        // INVARIANT: `slots` is a power of two and twice the rows or more.
+        Some(Self {
+            secret,
+            mask: index.len().wrapping_sub(1),
+            used: 0,
+            index,
+            rows,
+        })
+    }
+
+    /// The value of a flow, a new row's where it has none; `None` where no row is free.
+    #[inline]
+    pub fn value(&mut self, flow: &Flow) -> Option<&mut T> {
+        let number = self.number(flow)?;
+        self.rows.get_mut(number).map(|row| &mut row.value)
+    }
+
+    #[inline]
+    fn number(&mut self, flow: &Flow) -> Option<usize> {
+        let hash = self.secret.hash(flow);
+        // The slot comes from the low bits of the hash, the tag from the high ones.
+        let tag = (hash >> 32) as Slot & !NUMBER;
+        let mut at = hash as usize;
+        for _ in 0..PROBES {
+            let slot = self.index.get_mut(at & self.mask)?;
+            if *slot == 0 {
+                let number = self.used;
+                let row = self.rows.get_mut(number)?;
+                row.flow = *flow;
+                row.value = T::default();
+                self.used = number.wrapping_add(1);
+                // CAST: at most ROWS_MAX, which has room in NUMBER.
+                *slot = tag | self.used as Slot;
+                return Some(number);
+            }
+            if *slot & !NUMBER == tag {
+                let number = (*slot & NUMBER).wrapping_sub(1) as usize;
+                if self.rows.get(number)?.flow == *flow {
+                    return Some(number);
+                }
+            }
+            at = at.wrapping_add(1);
+        }
+        None
+    }
+
+    /// The rows, in the order of their arrival.
+    pub fn rows(&self) -> &[Row<T>] {
+        self.rows.get(..self.used).unwrap_or_default()
+    }
+
+    /// The rows, to change their values.
+    pub fn rows_mut(&mut self) -> &mut [Row<T>] {
+        self.rows.get_mut(..self.used).unwrap_or_default()
+    }
+
+    /// Empties the table.
+    pub fn clear(&mut self) {
+        if self.used != 0 {
+            self.index.fill(0);
+            self.used = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::super::flow::tests::{flow, SECRET};
+    use super::*;
+    use std::{vec, vec::Vec};
+
+    fn filled(rows: usize, flows: u32) -> (Vec<Slot>, Vec<Row<u64>>, Vec<bool>) {
+        let mut index = vec![0; slots(rows)];
+        let mut memory = vec![Row::default(); rows];
+        let mut table = Table::new(SECRET, &mut index, &mut memory).unwrap();
+        let mut fits = Vec::new();
+        for number in 0..flows {
+            fits.push(table.value(&flow(number)).is_some());
+        }
+        for number in 0..flows {
+            if let Some(value) = table.value(&flow(number)) {
+                *value += u64::from(number) + 1;
+            }
+        }
+        (index, memory, fits)
+    }
+
+    #[test]
+    fn exactly_as_many_flows_fit_as_there_are_rows() {
+        for rows in [1, 2, 3, 64, 1000, 4096] {
+            let (_, memory, fits) = filled(rows, 10_000);
+            assert_eq!(fits.iter().filter(|fit| **fit).count(), rows);
+            for (number, row) in memory.iter().enumerate() {
+                assert_eq!(row.flow, flow(number as u32));
+                assert_eq!(row.value, number as u64 + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_table_fills_to_the_last_row() {
+        let (_, _, fits) = filled(ROWS_MAX, ROWS_MAX as u32 + 1);
+        assert_eq!(fits.iter().filter(|fit| **fit).count(), ROWS_MAX);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_no_room() {
+        assert!(filled(0, 3).2.iter().all(|fit| !fit));
+    }
+
+    #[test]
+    fn memory_that_does_not_match_is_refused() {
+        let mut rows = vec![Row::<u64>::default(); 100];
+        for length in [0, 1, 128, 255, 257, 512] {
+            assert!(Table::new(SECRET, &mut vec![0; length], &mut rows).is_none());
+        }
+        assert!(Table::new(SECRET, &mut vec![0; 256], &mut rows).is_some());
+    }
+
+    #[test]
+    fn a_cleared_table_is_as_new() {
+        let mut index = vec![0; slots(4)];
+        let mut memory = vec![Row::<u64>::default(); 4];
+        let mut table = Table::new(SECRET, &mut index, &mut memory).unwrap();
+        for round in 0..3 {
+            for number in 0..4 {
+                let value = table.value(&flow(100 * round + number)).unwrap();
+                assert_eq!(*value, 0);
+                *value = 1;
+            }
+            assert!(table.value(&flow(99)).is_none());
+            table.clear();
+            assert!(table.rows().is_empty());
+        }
+    }
+}
