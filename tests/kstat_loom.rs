@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! kstat's steps in every interleaving that loom can think of.
+//!
+//!     RUSTFLAGS="--cfg pktstat_loom" cargo test --release --test kstat_loom
+//!
+//! Loom has no grace period. What the kernel's gives is modelled by a flag for each CPU: raised
+//! before a packet takes its slip, lowered after it was counted, and waited for after a cut.
+
+#![cfg(pktstat_loom)]
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{fence, AtomicBool, Ordering};
+use loom::sync::Arc;
+use loom::thread;
+use xt_pktstat::kstat::counter::Counter;
+use xt_pktstat::kstat::steps::{Cut, Side, Steps};
+
+const CPUS: usize = 2;
+
+/// What `bank::Sent` keeps, for one flow.
+#[derive(Clone, Copy, Default)]
+struct Sent {
+    earlier: u64,
+    newest: u64,
+    newest_end: u64,
+}
+
+/// Loom's cells say when packets and reader meet in one.
+struct Shared {
+    steps: Steps,
+    banks: [[UnsafeCell<Sent>; CPUS]; 2],
+    counting: [AtomicBool; CPUS],
+}
+
+impl Shared {
+    fn new(counter: u64) -> Self {
+        Self {
+            steps: Steps::new(size(counter)),
+            banks: Default::default(),
+            counting: Default::default(),
+        }
+    }
+
+    fn packet(&self, cpu: usize) {
+        self.counting[cpu].store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let slip = self.steps.take();
+        slip.side.of_pair(&self.banks)[cpu].with_mut(|sent| {
+            // SAFETY: loom's own check of this cell is the point of the test.
+            let sent = unsafe { &mut *sent };
+            match slip.ticket {
+                None => sent.earlier += 1,
+                Some(ticket) => {
+                    if ticket.is_behind(sent.newest_end) {
+                        sent.earlier += sent.newest;
+                        sent.newest = 0;
+                        sent.newest_end = ticket.step_end();
+                    }
+                    sent.newest += 1;
+                }
+            }
+        });
+        self.counting[cpu].store(false, Ordering::Release);
+    }
+
+    /// Waits, folds, and returns what is published and what is left pending.
+    fn fold(&self, cut: &Cut, pending: u64) -> (u64, u64) {
+        fence(Ordering::SeqCst);
+        for counting in &self.counting {
+            while counting.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+        }
+        let mut result = if cut.publishes_pending() {
+            (pending, 0)
+        } else {
+            (0, pending)
+        };
+        for bank in cut.side.of_pair(&self.banks) {
+            bank.with_mut(|sent| {
+                // SAFETY: as above.
+                let sent = unsafe { core::mem::take(&mut *sent) };
+                result.0 += sent.earlier;
+                if cut.publishes(sent.newest_end) {
+                    result.0 += sent.newest;
+                } else {
+                    result.1 += sent.newest;
+                }
+            });
+        }
+        result
+    }
+}
+
+fn size(counter: u64) -> Counter {
+    Counter::parse(counter.to_string().as_bytes()).unwrap()
+}
+
+/// Runs two CPUs with `packets` each against a reader that cuts with `cuts` in turn, checks
+/// each view with `whole`, and that the last one, which publishes all, has lost nothing.
+fn explore(counter: u64, packets: usize, cuts: &'static [Option<u64>], whole: fn(u64) -> bool) {
+    loom::model(move || {
+        let shared = Arc::new(Shared::new(counter));
+        let cpus: Vec<_> = (0..CPUS)
+            .map(|cpu| {
+                let shared = shared.clone();
+                thread::spawn(move || (0..packets).for_each(|_| shared.packet(cpu)))
+            })
+            .collect();
+        let (mut published, mut pending) = (0, 0);
+        for next in cuts {
+            let cut = shared.steps.cut(next.map(size));
+            let (more, rest) = shared.fold(&cut, pending);
+            published += more;
+            pending = rest;
+            assert!(whole(published), "{published} published");
+        }
+        for cpu in cpus {
+            cpu.join().unwrap();
+        }
+        for side in [Side::Even, Side::Odd] {
+            let cut = shared.steps.cut(Some(size(1)));
+            let (more, rest) = shared.fold(&cut, pending);
+            published += more;
+            pending = rest;
+            assert_eq!(pending, 0, "{side:?}");
+        }
+        assert_eq!(published, (CPUS * packets) as u64);
+    });
+}
+
+#[test]
+fn a_view_is_a_whole_number_of_steps() {
+    explore(2, 2, &[None], |published| published % 2 == 0);
+    explore(3, 2, &[None, None], |published| published % 3 == 0);
+}
+
+#[test]
+fn nothing_is_lost_without_tickets() {
+    explore(1, 2, &[None, None], |_| true);
+}
+
+#[test]
+fn a_change_of_the_counter_loses_nothing() {
+    explore(1, 2, &[Some(2), None], |_| true);
+    explore(2, 2, &[Some(1), None], |_| true);
+    explore(2, 2, &[Some(3), None], |_| true);
+}
