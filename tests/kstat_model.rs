@@ -11,7 +11,7 @@ use xt_pktstat::kstat::flow::{Address, Flow, Secret};
 use xt_pktstat::kstat::ledger::Ledger;
 use xt_pktstat::kstat::nout;
 use xt_pktstat::kstat::steps::{Cut, Side, Slip, Steps};
-use xt_pktstat::kstat::table::{slots, Row};
+use xt_pktstat::kstat::table::{slots, Memory, Row};
 
 const CPUS: usize = 4;
 const FLOWS: u8 = 12;
@@ -57,8 +57,9 @@ fn counter(number: u32) -> Counter {
     Counter::parse(number.to_string().as_bytes()).unwrap()
 }
 
-fn leak<T: Clone + Default>(length: usize) -> &'static mut [T] {
-    vec![T::default(); length].leak()
+struct Heap;
+impl Memory for Heap {
+    type Array<T> = Vec<T>;
 }
 
 #[derive(Clone, Copy)]
@@ -78,8 +79,8 @@ struct Waiting {
 /// The rooms and the model side by side.
 struct Twins {
     steps: Steps,
-    banks: [Vec<Bank<'static>>; 2],
-    ledger: Ledger<'static>,
+    banks: [Vec<Bank<Heap>>; 2],
+    ledger: Ledger<Heap>,
     rows: usize,
     slips: [Option<(Slip, Packet)>; CPUS],
     waiting: Option<Waiting>,
@@ -92,14 +93,12 @@ struct Twins {
 
 impl Twins {
     fn new(rows: usize) -> Self {
-        let bank = |_| {
-            let rows = leak::<Row<_>>(rows);
-            Bank::new(SECRET, leak(slots(rows.len())), rows).unwrap()
-        };
+        let index = || vec![0; slots(rows)];
+        let bank = |_| Bank::new(SECRET, index(), vec![Row::default(); rows]).unwrap();
         Self {
             steps: Steps::new(Counter::ONE),
             banks: [(0..CPUS).map(bank).collect(), (0..CPUS).map(bank).collect()],
-            ledger: Ledger::new(SECRET, leak(slots(rows)), leak(rows)).unwrap(),
+            ledger: Ledger::new(SECRET, index(), vec![Row::default(); rows]).unwrap(),
             rows,
             slips: [None; CPUS],
             waiting: None,

@@ -3,7 +3,7 @@
 
 use super::flow::{Flow, Secret};
 use super::steps::{Cut, Ticket};
-use super::table::{Row, Slot, Table};
+use super::table::{Memory, Row, Slot, Table};
 
 /// Frames and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,14 +72,14 @@ impl Sent {
 }
 
 /// One CPU's table of one side, and what did not fit it.
-pub struct Bank<'m> {
-    flows: Table<'m, Sent>,
+pub struct Bank<M: Memory> {
+    flows: Table<M, Sent>,
     other: Sent,
 }
 
-impl<'m> Bank<'m> {
+impl<M: Memory> Bank<M> {
     /// An empty bank in memory as [`Table::new`] wants it.
-    pub fn new(secret: Secret, index: &'m mut [Slot], rows: &'m mut [Row<Sent>]) -> Option<Self> {
+    pub fn new(secret: Secret, index: M::Array<Slot>, rows: M::Array<Row<Sent>>) -> Option<Self> {
         Some(Self {
             flows: Table::new(secret, index, rows)?,
             other: Sent::default(),

@@ -4,7 +4,7 @@
 use super::bank::{Bank, Count};
 use super::flow::{Flow, Secret};
 use super::steps::Cut;
-use super::table::{Row, Slot, Table};
+use super::table::{Memory, Row, Slot, Table};
 
 /// What a flow sent, published and not yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,17 +32,17 @@ impl Account {
 }
 
 /// The accounts of all flows, and of what did not fit the table.
-pub struct Ledger<'m> {
-    accounts: Table<'m, Account>,
+pub struct Ledger<M: Memory> {
+    accounts: Table<M, Account>,
     other: Account,
 }
 
-impl<'m> Ledger<'m> {
+impl<M: Memory> Ledger<M> {
     /// An empty ledger in memory as [`Table::new`] wants it.
     pub fn new(
         secret: Secret,
-        index: &'m mut [Slot],
-        rows: &'m mut [Row<Account>],
+        index: M::Array<Slot>,
+        rows: M::Array<Row<Account>>,
     ) -> Option<Self> {
         Some(Self {
             accounts: Table::new(secret, index, rows)?,
@@ -52,9 +52,9 @@ impl<'m> Ledger<'m> {
 
     /// Takes over, and empties, the banks of all CPUs on the side that a cut left. Once for each
     /// cut, after the packets on their way have been counted.
-    pub fn take<'b, 'c>(&mut self, cut: &Cut, banks: impl Iterator<Item = &'b mut Bank<'c>>)
+    pub fn take<'b>(&mut self, cut: &Cut, banks: impl Iterator<Item = &'b mut Bank<M>>)
     where
-        'c: 'b,
+        M: 'b,
     {
         if cut.publishes_pending() {
             for row in self.accounts.rows_mut() {

@@ -5,6 +5,7 @@ use super::address;
 use super::bank::Count;
 use super::flow::{Flow, DEVICE_SIZE};
 use super::ledger::Ledger;
+use super::table::Memory;
 use crate::decimal::Writer;
 
 /// The first line.
@@ -14,7 +15,7 @@ pub const HEADER: &str = "# protocol source destination device frames bytes\n";
 pub const ROW_MAX: usize = 7 + 2 * address::TEXT + 4 * (DEVICE_SIZE - 1) + 2 * 20 + 6;
 
 /// Hands out the text of what a ledger has published, line by line.
-pub fn lines(ledger: &Ledger<'_>, mut line: impl FnMut(&[u8])) {
+pub fn lines<M: Memory>(ledger: &Ledger<M>, mut line: impl FnMut(&[u8])) {
     line(HEADER.as_bytes());
     let mut row = [0; ROW_MAX];
     for (flow, count) in ledger.published() {
