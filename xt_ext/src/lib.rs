@@ -206,3 +206,9 @@ unsafe fn rule_of(entry_match: *const xt_entry_match) -> Result<Rule, RuleError>
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     say::abort()
 }
+
+/// What the ready-made core of an unoptimized build refers to for unwinding, which panic = "abort"
+/// rules out.
+#[cfg(all(not(test), debug_assertions))]
+#[no_mangle]
+extern "C" fn rust_eh_personality() {}

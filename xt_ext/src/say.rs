@@ -14,16 +14,16 @@ const REPEATED: usize = 40;
 
 /// Ends iptables with exit status 2 and one line that names the option and what it takes.
 pub fn refuse(option: Opt, fault: Fault, value: &CStr) -> ! {
-    let takes = match fault {
-        Fault::NameAndId => RuleError::NameAndId.takes(),
-        _ => option.takes(),
+    let (option, takes) = match fault {
+        Fault::NameAndId => (Opt::Id, RuleError::NameAndId.takes()),
+        _ => (option, option.takes()),
     };
     let (why, value, end) = match fault {
         Fault::Value if is_short_line(value) => (c", not \"", value, c"\""),
         Fault::Value | Fault::NameAndId => (c"", c"", c""),
-        Fault::Inverted => (c", without \"!\"", c"", c""),
-        Fault::Twice => (c", once", c"", c""),
-        Fault::Missing => (c", and is missing", c"", c""),
+        Fault::Inverted => (c"; \"!\" is not for it", c"", c""),
+        Fault::Twice => (c"; it is given twice", c"", c""),
+        Fault::Missing => (c"; it is missing", c"", c""),
     };
     // SAFETY: libxtables sets xt_params before it loads an extension and never unsets it. What it
     // points to is iptables' own static, and this process has one thread.
