@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every command a person types; `make help` lists them.
+
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+# The running kernel's headers, else the newest installed.
+KERNEL_DIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build),$\
+	$(lastword $(shell ls -d /lib/modules/*/build /usr/src/linux-headers-*-*64 2>/dev/null | sort -V)))
+RELEASE = $(shell sed 's/.*"\(.*\)"/\1/;q' $(KERNEL_DIR)/include/generated/utsrelease.h 2>/dev/null | tail -n 1)
+BUILD = build/$(RELEASE)
+XTLIBDIR = $(shell pkg-config --variable=xtlibdir xtables)
+
+SHIM := $(wildcard c_shim/*.[ch])
+RUST := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
+EXTENSION := $(RUST) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
+
+.PHONY: all module extension install clean help
+all: module extension ## the module for KERNEL_DIR and the extension
+module: build/xt_pktstat.ko
+extension: build/libxt_pktstat.so
+
+build/xt_pktstat_rs.o: $(RUST) c_shim/shim.h scripts/rust_half scripts/gates
+	@scripts/rust_half $@
+
+# One directory for each kernel; build/xt_pktstat.ko is the one that was made last.
+build/xt_pktstat.ko: $(BUILD)/xt_pktstat.ko
+	@ln -sfn $(RELEASE)/xt_pktstat.ko $@
+
+$(BUILD)/xt_pktstat.ko: build/xt_pktstat_rs.o Kbuild scripts/module $(SHIM)
+	@scripts/module "$(KERNEL_DIR)" "$(RELEASE)" "$(VERSION)"
+
+build/libxt_pktstat.so: $(EXTENSION)
+	@scripts/extension $@
+
+install: all ## the module, the extension and the man page, below DESTDIR
+	install -D -m 644 $(BUILD)/xt_pktstat.ko $(DESTDIR)/lib/modules/$(RELEASE)/updates/xt_pktstat.ko
+	install -D -m 644 build/libxt_pktstat.so $(DESTDIR)$(XTLIBDIR)/libxt_pktstat.so
+	install -D -m 644 iptables/xt_pktstat.8 $(DESTDIR)/usr/share/man/man8/xt_pktstat.8
+	$(if $(DESTDIR),,depmod $(RELEASE))
+
+clean: ## what was built
+	rm -rf build target
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28

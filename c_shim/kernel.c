@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Memory, CPUs, locks, clocks and the log, as Rust can call them. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/hrtimer.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/topology.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+#include "module.h"
+#include "shim.h"
+
+void *pktstat_shim_alloc(size_t size, int cpu)
+{
+	int node = cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu);
+
+	/* kvmalloc would WARN, and anybody can ask for it. */
+	if (size > INT_MAX)
+		return NULL;
+	return kvmalloc_node(size,
+			     GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
+			     node);
+}
+
+void pktstat_shim_free(void *memory)
+{
+	kvfree(memory);
+}
+
+void *pktstat_shim_percpu_alloc(size_t size, size_t align)
+{
+	return (__force void *)__alloc_percpu_gfp(size, align,
+						  GFP_KERNEL_ACCOUNT |
+						  __GFP_NOWARN);
+}
+
+void pktstat_shim_percpu_free(void *block)
+{
+	free_percpu((void __percpu *)block);
+}
+
+void *pktstat_shim_percpu_on(void *block, int cpu)
+{
+	return per_cpu_ptr((void __percpu *)block, cpu);
+}
+
+int pktstat_shim_next_cpu(int cpu)
+{
+	unsigned int next = cpumask_next(cpu, cpu_possible_mask);
+
+	return next < nr_cpu_ids ? next : -1;
+}
+
+struct pktstat_mutex {
+	struct mutex mutex;
+};
+
+struct pktstat_mutex *pktstat_shim_mutex_new(void)
+{
+	struct pktstat_mutex *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
+
+	if (it)
+		mutex_init(&it->mutex);
+	return it;
+}
+
+void pktstat_shim_mutex_free(struct pktstat_mutex *it)
+{
+	if (it)
+		mutex_destroy(&it->mutex);
+	kfree(it);
+}
+
+void pktstat_shim_lock(struct pktstat_mutex *it)
+{
+	mutex_lock(&it->mutex);
+}
+
+void pktstat_shim_unlock(struct pktstat_mutex *it)
+{
+	mutex_unlock(&it->mutex);
+}
+
+u64 pktstat_shim_now_ns(void)
+{
+	return ktime_get_real_ns();
+}
+
+u32 pktstat_shim_ticks_khz(void)
+{
+	return pktstat_ticks_khz();
+}
+
+struct pktstat_timer {
+	struct hrtimer timer;
+	const void *key;
+};
+
+static enum hrtimer_restart pktstat_timer_fires(struct hrtimer *timer)
+{
+	struct pktstat_timer *it = container_of(timer, struct pktstat_timer,
+						timer);
+
+	wake_up_poll(pktstat_pollers(it->key), EPOLLIN | EPOLLRDNORM);
+	return HRTIMER_NORESTART;
+}
+
+struct pktstat_timer *pktstat_shim_timer_new(const void *key)
+{
+	struct pktstat_timer *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
+
+	if (!it)
+		return NULL;
+	it->key = key;
+	hrtimer_setup(&it->timer, pktstat_timer_fires, CLOCK_REALTIME,
+		      HRTIMER_MODE_ABS_SOFT);
+	return it;
+}
+
+void pktstat_shim_timer_free(struct pktstat_timer *it)
+{
+	if (it)
+		hrtimer_cancel(&it->timer);
+	kfree(it);
+}
+
+void pktstat_shim_timer_start(struct pktstat_timer *it, u64 at_ns)
+{
+	hrtimer_start(&it->timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_SOFT);
+}
+
+void pktstat_shim_warn(const char *text, size_t len)
+{
+	pr_warn_ratelimited("%.*s\n", (int)len, text);
+}
+
+void pktstat_shim_bug(void)
+{
+	pr_emerg("a panic that cannot be: please report it\n");
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The match, its network namespaces, and the module. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/netfilter/x_tables.h>
+#include <linux/sctp.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "compat.h"
+#include "module.h"
+#include "shim.h"
+#include "xt_pktstat.h"
+
+static unsigned int uid;
+module_param(uid, uint, 0400);
+MODULE_PARM_DESC(uid, "owner of the files in /proc/net/xt_pktstat");
+
+static unsigned int gid;
+module_param(gid, uint, 0400);
+MODULE_PARM_DESC(gid, "group of the files in /proc/net/xt_pktstat");
+
+unsigned int pktstat_shim_max_memory_mib = 64;
+module_param_named(max_memory, pktstat_shim_max_memory_mib, uint, 0644);
+MODULE_PARM_DESC(max_memory, "MiB that one counter may take");
+
+unsigned int pktstat_shim_max_counters = 1024;
+module_param_named(max_counters, pktstat_shim_max_counters, uint, 0644);
+MODULE_PARM_DESC(max_counters, "counters in one network namespace");
+
+const u32 pktstat_shim_skb_len_offset = offsetof(struct sk_buff, len);
+
+static unsigned int net_id;
+
+struct pktstat_net {
+	struct proc_dir_entry *dir;
+	void *state;
+};
+
+static __always_inline bool turn(const struct sk_buff *skb, void *block,
+				 bool counted)
+{
+	unsigned long flags;
+
+	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
+	local_irq_save(flags);
+	pktstat_rs_turn(this_cpu_ptr((void __percpu *)block), pktstat_ticks(),
+			pktstat_ticks_khz(), ktime_get_real_ns(), skb, skb->len,
+			counted);
+	local_irq_restore(flags);
+	return true;
+}
+
+bool pktstat_shim_turn(const struct sk_buff *skb, void *block)
+{
+	return turn(skb, block, false);
+}
+
+bool pktstat_shim_settle(const struct sk_buff *skb, void *block)
+{
+	return turn(skb, block, true);
+}
+
+/*
+ * The sum that qdisc_pkt_len_init() does, from the network header on: each
+ * segment but the first repeats the headers.
+ */
+void pktstat_shim_wire(const struct sk_buff *skb, u32 *frames, u64 *bytes)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	unsigned int headers, segments;
+
+	*frames = 1;
+	*bytes = skb->len;
+	if (!info->gso_size)
+		return;
+
+	if (skb->encapsulation)
+		headers = skb_inner_transport_offset(skb);
+	else
+		headers = skb_transport_offset(skb);
+	headers -= skb_network_offset(skb);
+
+	if (info->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
+		unsigned int at = headers + skb_network_offset(skb);
+		const struct tcphdr *tcp;
+		struct tcphdr copy;
+
+		tcp = skb_header_pointer(skb, at, sizeof(copy), &copy);
+		headers += tcp ? tcp->doff * 4 : sizeof(copy);
+	} else if (info->gso_type & SKB_GSO_UDP_L4) {
+		headers += sizeof(struct udphdr);
+	} else if (info->gso_type & SKB_GSO_SCTP) {
+		headers += sizeof(struct sctphdr);
+	}
+	if (headers >= skb->len)
+		return;
+
+	segments = info->gso_segs;
+	if (info->gso_type & SKB_GSO_DODGY && info->gso_size != GSO_BY_FRAGS)
+		segments = DIV_ROUND_UP(skb->len - headers, info->gso_size);
+	if (segments > 1) {
+		*frames = segments;
+		*bytes += (u64)(segments - 1) * headers;
+	}
+}
+
+static int pktstat_mt_check(const struct xt_mtchk_param *par)
+{
+	const struct pktstat_net *net = net_generic(par->net, net_id);
+
+	return pktstat_rs_check(net->state, par->matchinfo);
+}
+
+static void pktstat_mt_destroy(const struct xt_mtdtor_param *par)
+{
+	pktstat_rs_destroy(par->matchinfo);
+}
+
+/* Not NFPROTO_UNSPEC: that would let arptables and ebtables in. */
+static struct xt_match pktstat_mt_reg[] __read_mostly = {
+	{
+		.name		= XT_PKTSTAT_MATCH_NAME,
+		.revision	= XT_PKTSTAT_REVISION,
+		.family		= NFPROTO_IPV4,
+		.match		= pktstat_rs_match,
+		.checkentry	= pktstat_mt_check,
+		.destroy	= pktstat_mt_destroy,
+		.matchsize	= sizeof(struct xt_pktstat_info),
+		.usersize	= offsetof(struct xt_pktstat_info, counter),
+		.me		= THIS_MODULE,
+	},
+	{
+		.name		= XT_PKTSTAT_MATCH_NAME,
+		.revision	= XT_PKTSTAT_REVISION,
+		.family		= NFPROTO_IPV6,
+		.match		= pktstat_rs_match,
+		.checkentry	= pktstat_mt_check,
+		.destroy	= pktstat_mt_destroy,
+		.matchsize	= sizeof(struct xt_pktstat_info),
+		.usersize	= offsetof(struct xt_pktstat_info, counter),
+		.me		= THIS_MODULE,
+	},
+};
+
+static int __net_init pktstat_net_init(struct net *net)
+{
+	struct pktstat_net *its = net_generic(net, net_id);
+	kuid_t owner = make_kuid(net->user_ns, uid);
+	kgid_t group = make_kgid(net->user_ns, gid);
+
+	its->dir = proc_mkdir("xt_pktstat", net->proc_net);
+	if (!its->dir)
+		return -ENOMEM;
+
+	/* An id that the namespace does not have: root of the machine. */
+	its->state = pktstat_rs_net_init(its->dir,
+					 uid_valid(owner) ? __kuid_val(owner) : 0,
+					 gid_valid(group) ? __kgid_val(group) : 0);
+	if (!its->state) {
+		proc_remove(its->dir);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Comes before the namespace's rules are destroyed. */
+static void __net_exit pktstat_net_exit(struct net *net)
+{
+	struct pktstat_net *its = net_generic(net, net_id);
+
+	pktstat_rs_net_exit(its->state);
+}
+
+static struct pernet_operations pktstat_net_ops = {
+	.init	= pktstat_net_init,
+	.exit	= pktstat_net_exit,
+	.id	= &net_id,
+	.size	= sizeof(struct pktstat_net),
+};
+
+static int __init pktstat_init(void)
+{
+	int err;
+
+	BUILD_BUG_ON(offsetof(struct xt_action_param, matchinfo) !=
+		     PKTSTAT_PAR_MATCHINFO);
+	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
+
+	pktstat_proc_init();
+	err = register_pernet_subsys(&pktstat_net_ops);
+	if (err)
+		return err;
+	err = xt_register_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
+	if (err)
+		goto err_net;
+
+	pr_info("version %s, rule config %zu bytes\n", PKTSTAT_VERSION,
+		sizeof(struct xt_pktstat_info));
+	return 0;
+
+err_net:
+	unregister_pernet_subsys(&pktstat_net_ops);
+	pktstat_proc_exit();
+	return err;
+}
+
+static void __exit pktstat_exit(void)
+{
+	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
+	unregister_pernet_subsys(&pktstat_net_ops);
+	pktstat_proc_exit();
+}
+
+module_init(pktstat_init);
+module_exit(pktstat_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The xt_pktstat authors");
+MODULE_DESCRIPTION("Xtables: frames and bytes per time window, for any rule");
+MODULE_VERSION(PKTSTAT_VERSION);
+MODULE_ALIAS("ipt_pktstat");
+MODULE_ALIAS("ip6t_pktstat");

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The door between the halves, read by gcc and by bindgen.
+ *
+ * pktstat_shim_*: C, called by Rust. pktstat_rs_*: Rust, called by C. A
+ * pointer that Rust gets here is opaque to it unless this file says what it
+ * points to. Functions that return int return 0 or a negative errno.
+ */
+#ifndef PKTSTAT_SHIM_H
+#define PKTSTAT_SHIM_H
+
+#include <linux/types.h>
+#ifndef __KERNEL__
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#endif
+
+struct sk_buff;
+struct xt_action_param;
+struct proc_dir_entry;
+struct file;
+struct poll_table_struct;
+struct pktstat_mutex;
+struct pktstat_timer;
+
+/* Where xt_action_param has the rule's config; checked against each kernel. */
+#define PKTSTAT_PAR_MATCHINFO 8
+
+/* match.c: the match and the network namespaces */
+
+extern const __u32 pktstat_shim_skb_len_offset;
+extern unsigned int pktstat_shim_max_memory_mib;
+extern unsigned int pktstat_shim_max_counters;
+
+bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
+int pktstat_rs_check(void *net_state, void *info);
+void pktstat_rs_destroy(const void *info);
+void *pktstat_rs_net_init(struct proc_dir_entry *dir, __u32 root_uid,
+			  __u32 root_gid);
+void pktstat_rs_net_exit(void *net_state);
+
+/*
+ * The packet path's way out when a window may have ended: interrupts off, on
+ * whichever CPU that is, then pktstat_rs_turn() on its block. settle: the
+ * packet is in the tally already. Both return true, the match's result.
+ */
+bool pktstat_shim_turn(const struct sk_buff *skb, void *block);
+bool pktstat_shim_settle(const struct sk_buff *skb, void *block);
+void pktstat_rs_turn(void *block, __u64 ticks, bool ticks_stable, __u64 now_ns,
+		     const struct sk_buff *skb, __u32 len, bool counted);
+/* Frames and bytes of a GSO packet's segments on the wire. */
+void pktstat_shim_wire(const struct sk_buff *skb, __u32 *frames, __u64 *bytes);
+
+/* kernel.c: memory, CPUs, locks, clocks, log */
+
+void *pktstat_shim_alloc(size_t size, int cpu);	/* zeroed, for the cgroup */
+void pktstat_shim_free(void *memory);
+void *pktstat_shim_percpu_alloc(size_t size, size_t align);
+void pktstat_shim_percpu_free(void *block);
+void *pktstat_shim_percpu_on(void *block, int cpu);
+int pktstat_shim_next_cpu(int cpu);		/* possible ones; -1: no more */
+
+struct pktstat_mutex *pktstat_shim_mutex_new(void);
+void pktstat_shim_mutex_free(struct pktstat_mutex *mutex);
+void pktstat_shim_lock(struct pktstat_mutex *mutex);
+void pktstat_shim_unlock(struct pktstat_mutex *mutex);
+
+__u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
+__u32 pktstat_shim_ticks_khz(void);		/* 0: no ticks to rely on */
+
+/* Wakes the pollers of `key` at a time of CLOCK_REALTIME. */
+struct pktstat_timer *pktstat_shim_timer_new(const void *key);
+void pktstat_shim_timer_free(struct pktstat_timer *timer);
+void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 at_ns);
+
+/* Puts a poller among those of `key`. */
+void pktstat_shim_poll_wait(const void *key, struct file *file,
+			    struct poll_table_struct *table);
+/* Wakes the pollers of `key` now. */
+void pktstat_shim_wake(const void *key);
+
+void pktstat_shim_warn(const char *text, size_t len);	/* rate-limited */
+void pktstat_shim_bug(void);
+
+/* proc.c */
+
+struct proc_dir_entry *pktstat_shim_proc_dir(const char *name,
+					     struct proc_dir_entry *parent);
+int pktstat_shim_proc_data(struct proc_dir_entry *dir, void *counter,
+			   __u32 uid, __u32 gid);
+int pktstat_shim_proc_status(struct proc_dir_entry *dir, void *counter,
+			     __u32 uid, __u32 gid);
+void pktstat_shim_proc_remove(struct proc_dir_entry *entry);
+/* Bytes that could not be copied. May sleep. */
+size_t pktstat_shim_copy_to_user(void *to, const void *from, size_t len);
+
+void *pktstat_rs_data_open(void *counter);
+ssize_t pktstat_rs_data_read(void *open, void *to, size_t len);
+bool pktstat_rs_data_poll(void *open, struct file *file,
+			  struct poll_table_struct *table);
+void pktstat_rs_data_release(void *open);
+size_t pktstat_rs_status(void *counter, char *text, size_t size);
+
+#endif

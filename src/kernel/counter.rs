@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A counter: what rules count into and files show. It lives as long as a rule refers to it.
+
+use super::error::Result;
+use super::memory::{Array, Boxed};
+use super::mutex::Mutex;
+use super::net::Net;
+use super::percpu::{Block, Blocks, Handle};
+use super::proc::{Dir, Owner};
+use super::sys;
+use super::timer::Timer;
+use crate::row::Row;
+use crate::rule::{Label, Rule};
+use crate::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
+use crate::stat::tally::Closing;
+use crate::stat::window::{Runs, Window};
+use crate::status::Status;
+use crate::sync::{fence, AtomicBool, AtomicU32, Ordering};
+use core::num::NonZeroU64;
+use core::ptr::NonNull;
+
+/// The fast path looks at the kernel's clock at least this often.
+const FAST_MAX_NS: u64 = 4_000_000;
+
+/// What the packet path needs when a window turns.
+pub struct Shared {
+    period_ns: NonZeroU64,
+    wire: bool,
+    /// Ticks in 2^32 ns; 0 where there are no ticks to rely on.
+    ticks_scale: u64,
+    runs: Runs,
+    /// A poller waits that no timer will wake.
+    waiting: AtomicBool,
+    timer: Timer,
+    /// The counter itself, for [`super::net`].
+    counter: NonNull<Counter>,
+}
+
+impl Shared {
+    /// The counter whose part it is.
+    pub fn counter(&self) -> NonNull<Counter> {
+        self.counter
+    }
+
+    /// Whether GSO packets count as their segments.
+    pub fn wire(&self) -> bool {
+        self.wire
+    }
+
+    /// Counts a packet on this CPU's block, turns its window, and says for how many ticks the
+    /// fast path may go on. Interrupts are off.
+    pub fn turn(&self, block: &Block, now_ns: u64, frames: u64, bytes: u64) -> u64 {
+        let closing = Closing {
+            period_ns: self.period_ns,
+            runs: &self.runs,
+            slots: block.slots(),
+            tail: &block.tail,
+        };
+        let rest_ns = block.tally.count(&closing, now_ns, frames, bytes).get();
+        // A poller says that it waits and then looks; here the count comes first and then the
+        // look: one of them sees the other.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) {
+            self.waiting.store(false, Ordering::Relaxed);
+            self.timer.start(now_ns.wrapping_add(rest_ns));
+        }
+        if self.wire {
+            return 0;
+        }
+        let span_ns = rest_ns.min(FAST_MAX_NS);
+        // A clock that NTP makes run faster must not carry the fast path over the window's end.
+        let span_ns = span_ns.wrapping_sub(span_ns >> 10);
+        span_ns.wrapping_mul(self.ticks_scale) >> 32
+    }
+}
+
+/// What the readers share.
+struct Reading {
+    drain: Drain,
+    cursors: Array<Cursor>,
+}
+
+/// A counter.
+pub struct Counter {
+    /// Its files. First: dropping it waits for those who use the rest.
+    dir: Option<Dir>,
+    net: NonNull<Net>,
+    rule: Rule,
+    memory: u64,
+    rules: AtomicU32,
+    reading: Mutex<Reading>,
+    blocks: Blocks,
+    shared: Boxed<Shared>,
+    /// The next one of the namespace.
+    pub next: Option<NonNull<Counter>>,
+}
+
+impl Cpus for Blocks {
+    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
+        for (block, cursor) in self.iter().zip(cursors) {
+            let cpu = Cpu {
+                tally: &block.tally,
+                slots: block.slots(),
+                tail: &block.tail,
+            };
+            visit(cpu, cursor);
+        }
+    }
+}
+
+fn now_ns() -> u64 {
+    // SAFETY: any context.
+    unsafe { sys::pktstat_shim_now_ns() }
+}
+
+fn ticks_scale() -> u64 {
+    // SAFETY: any context.
+    let khz = u64::from(unsafe { sys::pktstat_shim_ticks_khz() });
+    (khz << 32) / 1_000_000
+}
+
+impl Counter {
+    /// How many bytes a counter of this rule takes.
+    pub fn size(rule: &Rule) -> u64 {
+        let own = core::mem::size_of::<Self>() + core::mem::size_of::<Shared>();
+        Blocks::size(rule.samples.get()).saturating_add(own as u64)
+    }
+
+    /// A counter of `net` with one rule and without files. `rule.label` says which it is, so not
+    /// `Any`.
+    #[inline(never)]
+    pub fn new(rule: &Rule, net: NonNull<Net>) -> Result<NonNull<Self>> {
+        let (blocks, cursors) = Blocks::new(rule.samples.get())?;
+        let shared = Boxed::new(Shared {
+            period_ns: rule.period_ns,
+            wire: rule.wire,
+            ticks_scale: ticks_scale(),
+            runs: Runs::default(),
+            waiting: AtomicBool::new(false),
+            timer: Timer::new(blocks.handle().to_bits() as *const _)?,
+            counter: NonNull::dangling(),
+        })?;
+        let drain = Drain::default();
+        let counter = Boxed::new(Self {
+            dir: None,
+            net,
+            rule: *rule,
+            memory: Self::size(rule),
+            rules: AtomicU32::new(1),
+            reading: Mutex::new(Reading { drain, cursors })?,
+            blocks,
+            shared,
+            next: None,
+        })?;
+        let place = counter.into_raw();
+        // SAFETY: just made, and nobody else has it.
+        let counter = unsafe { &mut *place.as_ptr() };
+        counter.shared.counter = place;
+        let shared: *const Shared = &*counter.shared;
+        // SAFETY: no rule carries the handle yet, and both are dropped together.
+        unsafe { counter.blocks.set_shared(shared) };
+        Ok(place)
+    }
+
+    /// Makes its files in `parent`.
+    pub fn publish(&mut self, parent: &Dir, owner: Owner) -> Result {
+        let mut name = [0; 32];
+        self.write_label(&mut crate::decimal::Writer::new(&mut name));
+        let name = core::ffi::CStr::from_bytes_until_nul(&name).unwrap_or_default();
+        let dir = parent.dir(name)?;
+        // SAFETY: the counter drops the directory before anything else of it.
+        unsafe { dir.files(core::ptr::from_mut(self).cast(), owner)? };
+        self.dir = Some(dir);
+        Ok(())
+    }
+
+    /// Its files are gone with the namespace; there is nothing to remove any more.
+    pub fn forget_files(&mut self) {
+        core::mem::forget(self.dir.take());
+        self.shared.timer.wake();
+    }
+
+    /// Removes its files, waits for those who use them and sends pollers away.
+    pub fn remove_files(&mut self) {
+        self.dir = None;
+        self.shared.timer.wake();
+    }
+
+    /// Its namespace, which lives as long.
+    pub fn net(&self) -> NonNull<Net> {
+        self.net
+    }
+
+    /// The rule that made it, with its own name or number.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// How many rules refer to it; changed under the namespace's mutex.
+    pub fn rules(&self) -> &AtomicU32 {
+        &self.rules
+    }
+
+    /// What a rule config carries.
+    pub fn handle(&self) -> Handle {
+        self.blocks.handle()
+    }
+
+    /// Writes its name or number.
+    pub fn write_label(&self, writer: &mut crate::decimal::Writer<'_>) {
+        match &self.rule.label {
+            Label::Name(name) => writer.bytes(name.as_bytes()),
+            Label::Id(id) => writer.number((*id).into()),
+            Label::Any => {}
+        }
+    }
+
+    /// Takes the next row for a reader whose last one was of `last`, if one is ready. `look`: at
+    /// all CPUs anew, and not as they were last time.
+    pub fn take_row(&self, look: bool, last: &mut Option<Window>) -> Option<(Taken, Row)> {
+        let mut reading = self.reading.lock();
+        let Reading { drain, cursors } = &mut *reading;
+        if look {
+            drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
+        }
+        let window = drain.next(&self.blocks, cursors, *last)?;
+        if !drain.is_ready(window) {
+            return None;
+        }
+        let taken = drain.take(&self.blocks, cursors, *last, window);
+        *last = Some(window);
+        let row = Row {
+            timestamp_ns: window.start_ns(self.rule.period_ns),
+            frames: taken.frames,
+            bytes: taken.bytes,
+        };
+        Some((taken, row))
+    }
+
+    /// Gives back what [`Counter::take_row`] took and nobody got.
+    pub fn give_back(&self, taken: Taken) {
+        self.reading.lock().drain.give_back(taken);
+        self.shared.timer.wake();
+    }
+
+    /// Whether a row is ready for a reader whose last one was of `last`; if not, the pollers
+    /// are woken when one is.
+    pub fn poll(&self, last: Option<Window>) -> bool {
+        self.shared.waiting.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let mut reading = self.reading.lock();
+        let Reading { drain, cursors } = &mut *reading;
+        drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
+        match drain.next(&self.blocks, cursors, last) {
+            // Nothing was counted: the packet that opens a window sets the timer.
+            None => false,
+            Some(window) if drain.is_ready(window) => true,
+            Some(window) => {
+                let end_ns = window.next().start_ns(self.rule.period_ns);
+                self.shared.timer.start(end_ns);
+                false
+            }
+        }
+    }
+
+    /// Puts a poller among those that [`Counter::poll`] speaks of.
+    ///
+    /// # Safety
+    ///
+    /// `file` and `table` are a poll callback's own.
+    pub unsafe fn poll_wait(&self, file: *mut sys::file, table: *mut sys::poll_table_struct) {
+        // SAFETY: by the contract.
+        unsafe { self.shared.timer.poll_wait(file, table) };
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        let mut reading = self.reading.lock();
+        let Reading { drain, cursors } = &mut *reading;
+        drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
+        let totals = drain.totals(cursors);
+        Status {
+            period_ns: self.rule.period_ns.get(),
+            samples: self.rule.samples.get().into(),
+            wire: self.rule.wire,
+            rules: self.rules.load(Ordering::Relaxed).into(),
+            frames: totals.frames,
+            bytes: totals.bytes,
+            queued: drain.queued(&self.blocks, cursors),
+            merged: totals.merged,
+            memory: self.memory,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The packet's way: the match callback and the turning of windows.
+
+use super::percpu::Block;
+use super::sys;
+use crate::abi::Info;
+use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
+use crate::sync::Ordering;
+use core::ffi::c_void;
+use core::mem::offset_of;
+
+/// The match callback. Always true.
+///
+/// Softirq, or process context with softirqs and preemption on (nft, OUTPUT), or hard interrupts
+/// off; on PREEMPT_RT a task. May not sleep.
+///
+/// # Safety
+///
+/// For x_tables: `skb` is a packet, `par` the parameters of a rule whose config passed
+/// [`super::net`]'s check.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_match(
+    skb: *const sys::sk_buff,
+    par: *mut sys::xt_action_param,
+) -> bool {
+    // SAFETY: the shim checks at build that `matchinfo` is there, and it points to our config.
+    let info = unsafe {
+        *par.byte_add(sys::PKTSTAT_PAR_MATCHINFO as usize)
+            .cast::<*const Info>()
+    };
+    // SAFETY: the config was filled in by the check and lives as long as the rule.
+    let block = unsafe { (*info).counter };
+    // SAFETY: a constant of the shim.
+    let len_offset = unsafe { sys::pktstat_shim_skb_len_offset } as usize;
+    // SAFETY: `len` is a u32 at this offset of each packet.
+    let len = unsafe { *skb.byte_add(len_offset).cast::<u32>() };
+    // SAFETY: `block` is the handle of blocks that live as long as the rule.
+    match unsafe { count_fast(block, len) } {
+        Fast::Counted => true,
+        // SAFETY: as above; `skb` is a packet.
+        Fast::Late => unsafe { sys::pktstat_shim_turn(skb, block as *mut c_void) },
+        // SAFETY: as above.
+        Fast::Moved => unsafe { sys::pktstat_shim_settle(skb, block as *mut c_void) },
+    }
+}
+
+/// How the fast path ended.
+enum Fast {
+    /// The packet is counted.
+    Counted,
+    /// It is not: the deadline has passed.
+    Late,
+    /// It is, but a window was turned meanwhile, or the task was moved to another CPU, whose
+    /// window may have ended long ago.
+    Moved,
+}
+
+/// Counts a packet of `len` bytes in this CPU's tally, if its deadline has not passed: reads the
+/// ticks, compares, adds, and looks whether the deadline is still the same.
+///
+/// Each access to the tally is one instruction relative to the CPU's own base, so it may be
+/// interrupted and moved anywhere: the addition always is to the CPU's own memory.
+///
+/// # Safety
+///
+/// `block` is the handle of valid blocks.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn count_fast(block: u64, len: u32) -> Fast {
+    // SAFETY: the gs base is this CPU's per-CPU base in the kernel, so the operands are fields
+    // of this CPU's block; `bts` sets a bit above the 32 of `len`.
+    unsafe {
+        core::arch::asm!(
+            "rdtsc",
+            "shl rdx, 32",
+            "or rax, rdx",
+            "mov {base}, gs:[{block} + {BASE}]",
+            "sub rax, {base}",
+            "cmp rax, gs:[{block} + {SPAN}]",
+            "jae {late}",
+            "bts {packet}, {FRAME_BIT}",
+            "add gs:[{block} + {RECENT}], {packet}",
+            "cmp {base}, gs:[{block} + {BASE}]",
+            "jne {moved}",
+            block = in(reg) block,
+            base = out(reg) _,
+            packet = inout(reg) u64::from(len) => _,
+            out("rax") _,
+            out("rdx") _,
+            BASE = const offset_of!(Tally, base_ticks),
+            SPAN = const offset_of!(Tally, span_ticks),
+            RECENT = const offset_of!(Tally, recent),
+            FRAME_BIT = const RECENT_FRAME_BIT,
+            late = label { return Fast::Late },
+            moved = label { return Fast::Moved },
+            options(nostack),
+        );
+    }
+    Fast::Counted
+}
+
+/// Without ticks that an instruction reads, each packet asks the kernel's clock.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
+    Fast::Late
+}
+
+/// Counts a packet on this CPU's `block` and sets the fast path's deadline anew.
+///
+/// # Safety
+///
+/// For the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `skb` the
+/// rule's packet of `len` bytes.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_turn(
+    block: *mut c_void,
+    ticks: u64,
+    ticks_stable: bool,
+    now_ns: u64,
+    skb: *const sys::sk_buff,
+    len: u32,
+    counted: bool,
+) {
+    // SAFETY: by the contract; what changes in a block is atomic.
+    let block = unsafe { &*block.cast::<Block>() };
+    // SAFETY: valid as long as the block.
+    let shared = unsafe { &*block.shared };
+    let tally = &block.tally;
+    if counted {
+        let since = ticks.wrapping_sub(tally.base_ticks.load(Ordering::Relaxed));
+        let in_time = since < tally.span_ticks.load(Ordering::Relaxed);
+        if in_time || !tally.take_back(len.into()) {
+            return;
+        }
+    }
+    let (mut frames, mut bytes) = (1_u32, u64::from(len));
+    if shared.wire() {
+        // SAFETY: `skb` is a packet.
+        unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
+    }
+    let span_ticks = shared.turn(block, now_ns, frames.into(), bytes);
+    tally.base_ticks.store(ticks, Ordering::Relaxed);
+    let span_ticks = if ticks_stable { span_ticks } else { 0 };
+    tally.span_ticks.store(span_ticks, Ordering::Relaxed);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The glue between the pure rooms and the kernel: one kernel concept a file.
+//!
+//! The only `unsafe` of the kernel half. What Rust cannot say it asks of the C shim, through
+//! [`sys`], which bindgen makes of `c_shim/shim.h`.
+
+mod counter;
+mod data;
+mod error;
+mod log;
+mod matching;
+mod memory;
+mod mutex;
+mod net;
+mod panic;
+mod percpu;
+mod proc;
+mod sys;
+mod timer;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The kernel's mutex. Process context, may sleep.
+
+use super::error::{from_alloc, Result};
+use super::sys;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+
+/// A value that one task at a time may use.
+pub struct Mutex<T> {
+    raw: NonNull<sys::pktstat_mutex>,
+    value: UnsafeCell<T>,
+}
+
+impl<T> Mutex<T> {
+    /// A mutex around `value`.
+    pub fn new(value: T) -> Result<Self> {
+        // SAFETY: takes nothing; process context.
+        let raw = from_alloc(unsafe { sys::pktstat_shim_mutex_new() })?;
+        let value = UnsafeCell::new(value);
+        Ok(Self { raw, value })
+    }
+
+    /// Waits for the value.
+    pub fn lock(&self) -> Guard<'_, T> {
+        // SAFETY: the mutex lives as long as `self`; process context.
+        unsafe { sys::pktstat_shim_lock(self.raw.as_ptr()) };
+        Guard(self)
+    }
+}
+
+impl<T> Drop for Mutex<T> {
+    fn drop(&mut self) {
+        // SAFETY: ours, and with `&mut self` nobody holds or awaits it.
+        unsafe { sys::pktstat_shim_mutex_free(self.raw.as_ptr()) };
+    }
+}
+
+/// The right to use the value.
+#[must_use = "the mutex is unlocked when the guard is dropped"]
+pub struct Guard<'a, T>(&'a Mutex<T>);
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the mutex is held as long as the guard lives.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the mutex is held as long as the guard lives, and there is one guard.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: this task holds it.
+        unsafe { sys::pktstat_shim_unlock(self.0.raw.as_ptr()) };
+    }
+}

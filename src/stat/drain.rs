@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Draining: one reader at a time merges what all CPUs have closed into rows, oldest first.
+//!
+//! A window that has ended while no packet came to close it is taken from the totals as they
+//! stand. What was counted in a window after its row was taken, or what a reader gave back,
+//! comes with a later row.
+
+use super::fifo::{self, Mark, Slot, Tail};
+use super::tally::{Snapshot, Tally};
+use super::window::Window;
+use core::num::NonZeroU64;
+
+/// Where the reader stands with one CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    /// Frames and bytes that have been taken, ever.
+    frames: u64,
+    bytes: u64,
+    tail: u32,
+    seen: Snapshot,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            frames: 0,
+            bytes: 0,
+            tail: 0,
+            seen: Snapshot {
+                mark: Mark {
+                    window: Window::NONE,
+                    frames: 0,
+                    bytes: 0,
+                },
+                head: 0,
+                merged: 0,
+            },
+        }
+    }
+}
+
+/// One CPU's part of a counter, as the reader needs it.
+pub struct Cpu<'a> {
+    /// Its tally.
+    pub tally: &'a Tally,
+    /// The slots of its FIFO.
+    pub slots: &'a [Slot],
+    /// The reader's end of the FIFO.
+    pub tail: &'a Tail,
+}
+
+/// The CPUs of a counter.
+pub trait Cpus {
+    /// Calls `visit` for each CPU with its cursor.
+    fn each(&self, cursors: &mut [Cursor], visit: impl FnMut(Cpu<'_>, &mut Cursor));
+}
+
+/// Counts taken out of the totals: a window's row, before it has a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// The window.
+    pub window: Window,
+    /// Its frames, on all CPUs.
+    pub frames: u64,
+    /// Its bytes, on all CPUs.
+    pub bytes: u64,
+}
+
+/// What was counted since the counter was made.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Totals {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Windows that did not fit a FIFO.
+    pub merged: u64,
+}
+
+/// The wall clock before and after the tallies were looked at, as window indices.
+#[derive(Clone, Copy, Default)]
+struct Now {
+    before: u64,
+    after: u64,
+}
+
+impl Now {
+    /// Whether every CPU has left `window`. A window that lies in the future was left too: by
+    /// stepping the clock back.
+    fn has_left(self, window: Window) -> bool {
+        window.index() < self.before || window.index() > self.after
+    }
+}
+
+/// What the readers of a counter share.
+#[derive(Default)]
+pub struct Drain {
+    now: Now,
+    returned: Option<Taken>,
+}
+
+impl Cursor {
+    /// The oldest window of this CPU in which something is still to be taken.
+    fn oldest(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
+        while let Some(mark) = fifo::front(cpu.slots, self.seen.head, self.tail) {
+            if mark.frames != self.frames {
+                return Some(mark);
+            }
+            self.tail = cpu.tail.pop(cpu.slots, self.tail);
+        }
+        (self.seen.mark.frames != self.frames).then_some(self.seen.mark)
+    }
+
+    /// Takes all up to `mark` and says how many frames and bytes that were.
+    fn take(&mut self, cpu: &Cpu<'_>, mark: Mark) -> (u64, u64) {
+        let frames = mark.frames.wrapping_sub(self.frames);
+        let bytes = mark.bytes.wrapping_sub(self.bytes);
+        self.frames = mark.frames;
+        self.bytes = mark.bytes;
+        cpu.tail.set_taken(mark.frames);
+        (frames, bytes)
+    }
+}
+
+/// The window under which `window` can still get a row after one of `last`.
+fn behind(last: Option<Window>, window: Window) -> Window {
+    match last {
+        Some(last) if !last.is_before(window) => last.next(),
+        _ => window,
+    }
+}
+
+impl Drain {
+    /// Looks at every CPU anew. `now_ns` reads the wall clock.
+    pub fn look(
+        &mut self,
+        cpus: &impl Cpus,
+        cursors: &mut [Cursor],
+        period_ns: NonZeroU64,
+        mut now_ns: impl FnMut() -> u64,
+    ) {
+        self.now.before = now_ns() / period_ns;
+        cpus.each(cursors, |cpu, cursor| cursor.seen = cpu.tally.snapshot());
+        self.now.after = now_ns() / period_ns;
+    }
+
+    /// The window of the next row for a reader whose last row was of `last`, as far as seen at
+    /// the last [`Drain::look`]; `None` where nothing is to come.
+    pub fn next(
+        &self,
+        cpus: &impl Cpus,
+        cursors: &mut [Cursor],
+        last: Option<Window>,
+    ) -> Option<Window> {
+        let mut next = self.returned.map(|returned| behind(last, returned.window));
+        cpus.each(cursors, |cpu, cursor| {
+            if let Some(mark) = cursor.oldest(&cpu) {
+                let window = behind(last, mark.window);
+                match next {
+                    Some(next) if !window.is_before(next) => {}
+                    _ => next = Some(window),
+                }
+            }
+        });
+        next
+    }
+
+    /// Whether the row of `window` can be taken: every CPU has left it.
+    pub fn is_ready(&self, window: Window) -> bool {
+        self.now.has_left(window)
+    }
+
+    /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`.
+    pub fn take(
+        &mut self,
+        cpus: &impl Cpus,
+        cursors: &mut [Cursor],
+        last: Option<Window>,
+        window: Window,
+    ) -> Taken {
+        let mut taken = Taken {
+            window,
+            frames: 0,
+            bytes: 0,
+        };
+        if let Some(returned) = self.returned {
+            if behind(last, returned.window) == window {
+                taken.frames = returned.frames;
+                taken.bytes = returned.bytes;
+                self.returned = None;
+            }
+        }
+        cpus.each(cursors, |cpu, cursor| {
+            while let Some(mark) = cursor.oldest(&cpu) {
+                if behind(last, mark.window) != window {
+                    break;
+                }
+                let (frames, bytes) = cursor.take(&cpu, mark);
+                taken.frames = taken.frames.wrapping_add(frames);
+                taken.bytes = taken.bytes.wrapping_add(bytes);
+            }
+        });
+        taken
+    }
+
+    /// Gives back what a reader took and nobody got. It comes with a row of its own window, or,
+    /// where two readers gave back, of the later one.
+    pub fn give_back(&mut self, taken: Taken) {
+        self.returned = Some(match self.returned {
+            None => taken,
+            Some(other) => Taken {
+                window: if other.window.is_before(taken.window) {
+                    taken.window
+                } else {
+                    other.window
+                },
+                frames: other.frames.wrapping_add(taken.frames),
+                bytes: other.bytes.wrapping_add(taken.bytes),
+            },
+        });
+    }
+
+    /// What all CPUs counted since the counter was made, at the last [`Drain::look`].
+    pub fn totals(&self, cursors: &[Cursor]) -> Totals {
+        cursors.iter().fold(Totals::default(), |sum, cursor| Totals {
+            frames: sum.frames.wrapping_add(cursor.seen.mark.frames),
+            bytes: sum.bytes.wrapping_add(cursor.seen.mark.bytes),
+            merged: sum.merged.wrapping_add(cursor.seen.merged),
+        })
+    }
+
+    /// How many windows wait in the FIFOs or have ended, at the last [`Drain::look`]. A window
+    /// counts once for each CPU that saw it.
+    pub fn queued(&self, cpus: &impl Cpus, cursors: &mut [Cursor]) -> u64 {
+        let mut queued = u64::from(self.returned.is_some());
+        cpus.each(cursors, |cpu, cursor| {
+            if cursor.oldest(&cpu).is_some() {
+                let waiting = fifo::queued(cpu.slots, cursor.seen.head, cursor.tail);
+                // Something was counted in the open window since, or it would not be open.
+                let ended = self.now.has_left(cursor.seen.mark.window);
+                queued = queued.wrapping_add(u64::from(waiting) + u64::from(ended));
+            }
+        });
+        queued
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The FIFO of closed windows: one for each CPU, written by that CPU, read by one reader.
+//!
+//! The slots lie beside it, one more than it holds, so that full and empty differ.
+
+use super::window::Window;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Where the totals of a CPU stood when a window closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The window that closed.
+    pub window: Window,
+    /// Frames since the counter was made.
+    pub frames: u64,
+    /// Bytes since the counter was made.
+    pub bytes: u64,
+}
+
+/// Room for one [`Mark`].
+#[derive(Default)]
+pub struct Slot {
+    window: AtomicU64,
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// The reader's end, on a cache line that the packet path reads only when a window turns.
+#[derive(Default)]
+pub struct Tail {
+    position: AtomicU32,
+    /// Frames of this CPU that a reader has taken, ever.
+    taken: AtomicU64,
+}
+
+fn after(position: u32, slots: &[Slot]) -> u32 {
+    let next = position.wrapping_add(1);
+    if (next as usize) < slots.len() {
+        next
+    } else {
+        0
+    }
+}
+
+/// Writer: puts `mark` at `head` and returns the new head; `None` if the FIFO is full.
+///
+/// The caller publishes the new head with release order.
+pub fn push(slots: &[Slot], head: u32, tail: &Tail, mark: Mark) -> Option<u32> {
+    let next = after(head, slots);
+    // Acquire: the reader is done with the slot before it is written again.
+    if next == tail.position.load(Ordering::Acquire) {
+        return None;
+    }
+    let slot = slots.get(head as usize)?;
+    slot.window.store(mark.window.word(), Ordering::Relaxed);
+    slot.frames.store(mark.frames, Ordering::Relaxed);
+    slot.bytes.store(mark.bytes, Ordering::Relaxed);
+    Some(next)
+}
+
+/// Reader: the mark at `tail`; `None` where `tail` has come to `head`.
+pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<Mark> {
+    if tail == head {
+        return None;
+    }
+    let slot = slots.get(tail as usize)?;
+    Some(Mark {
+        window: Window::from_word(slot.window.load(Ordering::Relaxed)),
+        frames: slot.frames.load(Ordering::Relaxed),
+        bytes: slot.bytes.load(Ordering::Relaxed),
+    })
+}
+
+impl Tail {
+    /// Reader: gives the slot at `position` back to the writer and returns the next position.
+    pub fn pop(&self, slots: &[Slot], position: u32) -> u32 {
+        let next = after(position, slots);
+        self.position.store(next, Ordering::Release);
+        next
+    }
+
+    /// Reader: tells the writer how many frames have been taken.
+    pub fn set_taken(&self, frames: u64) {
+        self.taken.store(frames, Ordering::Relaxed);
+    }
+
+    /// Writer: how many frames the reader has taken. May lag behind; never ahead.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// How many marks lie between `tail` and `head`.
+pub fn queued(slots: &[Slot], head: u32, tail: u32) -> u32 {
+    if head >= tail {
+        head.wrapping_sub(tail)
+    } else {
+        (slots.len() as u32).wrapping_sub(tail).wrapping_add(head)
+    }
+}

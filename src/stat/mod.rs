@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The accounting: pure rooms, one noun a file. No unsafe, no clock, no allocation, no panic.
+//!
+//! A CPU counts into its own [`tally::Tally`]; a window that closes leaves its totals in the
+//! CPU's [`fifo`]; [`drain`] merges what all CPUs closed into rows. Only totals are kept: a row
+//! is the difference of two of them, so whatever happens in between, a count can move to a later
+//! row but can neither vanish nor appear twice.
+
+#![forbid(unsafe_code)]
+
+pub mod drain;
+pub mod fifo;
+pub mod tally;
+pub mod window;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Windows: the wall clock cut into periods, and their order.
+
+use crate::sync::{AtomicU64, Ordering};
+use core::num::NonZeroU64;
+
+const INDEX_BITS: u32 = 54;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+
+/// A window: which period of the wall clock, and in which run of it.
+///
+/// The index is `start / period`; at the shortest period, 1 us, and the latest time that the
+/// kernel knows, 2^63 ns, it needs 53 bits. The run, in the bits above, is counted up when
+/// the clock is stepped back, so what came before the step stays before what comes after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window(u64);
+
+impl Window {
+    /// No window: what a CPU has open before its first packet.
+    pub const NONE: Self = Self(u64::MAX);
+
+    /// The window that contains `now_ns` in the run `run`.
+    pub fn at(now_ns: u64, period_ns: NonZeroU64, run: u64) -> Self {
+        Self(run << INDEX_BITS | now_ns / period_ns & INDEX_MASK)
+    }
+
+    /// Its number since the Unix epoch.
+    pub fn index(self) -> u64 {
+        self.0 & INDEX_MASK
+    }
+
+    /// The word that stands for it in shared memory.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The window that `word` stands for.
+    pub fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// Start of the window, ns since the Unix epoch.
+    pub fn start_ns(self, period_ns: NonZeroU64) -> u64 {
+        self.index().wrapping_mul(period_ns.get())
+    }
+
+    /// How long the window still is at `now_ns`; `None` where `now_ns` is outside it.
+    pub fn rest_ns(self, now_ns: u64, period_ns: NonZeroU64) -> Option<NonZeroU64> {
+        let since_ns = now_ns.wrapping_sub(self.start_ns(period_ns));
+        NonZeroU64::new(period_ns.get().saturating_sub(since_ns))
+    }
+
+    /// Whether it comes before `other`. Runs wrap: right while fewer than 512 lie between.
+    pub fn is_before(self, other: Self) -> bool {
+        (self.0.wrapping_sub(other.0) as i64) < 0
+    }
+
+    /// The window after it.
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+
+    fn is_of_run(self, run: u64) -> bool {
+        self.0 >> INDEX_BITS == run & (u64::MAX >> INDEX_BITS)
+    }
+}
+
+/// How often the clock was stepped back, as far as a counter's CPUs noticed.
+#[derive(Default)]
+pub struct Runs(AtomicU64);
+
+impl Runs {
+    /// The run in which a CPU opens a window at `now_ns` after having had `open` open.
+    ///
+    /// The first CPU that finds the clock before its open window counts the run up; the others
+    /// find it counted up and follow.
+    pub fn after(&self, open: Window, now_ns: u64, period_ns: NonZeroU64) -> u64 {
+        let run = self.0.load(Ordering::Relaxed);
+        if open == Window::NONE || now_ns >= open.start_ns(period_ns) || !open.is_of_run(run) {
+            return run;
+        }
+        let next = run.wrapping_add(1);
+        match self
+            .0
+            .compare_exchange(run, next, Ordering::Relaxed, Ordering::Relaxed)
+        {
+            Ok(_) => next,
+            Err(theirs) => theirs,
+        }
+    }
+}
