@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The loss contract, held against a counter while it runs: the totals in `status` are the sum of
+//! all rows read so far and all rows still to come.
+//!
+//! What rows others read before us is unknown, but it is a constant: the offset between the totals
+//! and our own sum. At a moment with traffic the windows around the moment leave some room, so each
+//! look at `status` yields an interval for the offset, a point where the counter was quiet. The
+//! contract holds as long as all the intervals meet.
+
+use std::collections::VecDeque;
+use std::fmt;
+use xt_pktstat::row::Row;
+use xt_pktstat::status::Status;
+
+/// Rows kept to find those in the windows just before a look.
+const RECENT: usize = 64;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    frames: u64,
+    bytes: u64,
+}
+
+impl Sum {
+    fn add(&mut self, row: &Row) {
+        self.frames += row.frames;
+        self.bytes += row.bytes;
+    }
+}
+
+/// The smallest and the largest that the offset can be.
+#[derive(Clone, Copy, Debug)]
+struct Interval {
+    low: i128,
+    high: i128,
+}
+
+impl Interval {
+    const ANY: Interval = Interval {
+        low: 0,
+        high: i128::MAX,
+    };
+
+    /// The part of both, or by how much the other lies above (`Err` of a positive number) or below.
+    fn meet(self, other: Interval) -> Result<Interval, i128> {
+        if other.low > self.high {
+            return Err(other.low - self.high);
+        }
+        if other.high < self.low {
+            return Err(other.high - self.low);
+        }
+        Ok(Interval {
+            low: self.low.max(other.low),
+            high: self.high.min(other.high),
+        })
+    }
+}
+
+/// A look at `status` that waits for the windows around it to be read.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    status: Status,
+    first_ns: u64,
+    last_ns: u64,
+    rows_before: Sum,
+    rows_until: Sum,
+}
+
+/// What is known about the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No look has been completed.
+    Unknown,
+    /// Totals and rows agree, to within what the windows open at the time held.
+    Agrees {
+        /// Frames that could be missing unseen; 0 is exact.
+        frames: u64,
+        /// Bytes that could be missing unseen; 0 is exact.
+        bytes: u64,
+    },
+    /// The totals count more than the rows.
+    Missing {
+        /// Frames, at least.
+        frames: i128,
+        /// Bytes, at least.
+        bytes: i128,
+    },
+    /// The rows count more than the totals.
+    Surplus {
+        /// Frames, at least.
+        frames: i128,
+        /// Bytes, at least.
+        bytes: i128,
+    },
+}
+
+/// Compares the rows of one counter with its totals.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    period_ns: u64,
+    read: Sum,
+    recent: VecDeque<Row>,
+    look: Option<Look>,
+    frames: Interval,
+    bytes: Interval,
+    looks: u64,
+    broken: Option<(i128, i128)>,
+}
+
+impl Audit {
+    /// Of a counter with windows of this width.
+    pub fn new(period_ns: u64) -> Audit {
+        Audit {
+            period_ns: period_ns.max(1),
+            read: Sum::default(),
+            recent: VecDeque::new(),
+            look: None,
+            frames: Interval::ANY,
+            bytes: Interval::ANY,
+            looks: 0,
+            broken: None,
+        }
+    }
+
+    /// Takes the rows that were read.
+    pub fn rows(&mut self, rows: &[Row]) {
+        for row in rows {
+            self.read.add(row);
+            if let Some(look) = &mut self.look {
+                if row.timestamp_ns < look.first_ns {
+                    look.rows_before.add(row);
+                }
+                if row.timestamp_ns <= look.last_ns {
+                    look.rows_until.add(row);
+                }
+            }
+        }
+        self.recent
+            .extend(&rows[rows.len().saturating_sub(RECENT)..]);
+        self.recent
+            .drain(..self.recent.len().saturating_sub(RECENT));
+    }
+
+    /// When the look that waits can be completed, ns since the epoch.
+    pub fn due_ns(&self) -> Option<u64> {
+        self.look
+            .map(|look| look.last_ns.saturating_add(2 * self.period_ns))
+    }
+
+    /// Takes a `status` that was read between two moments, after all rows there were.
+    pub fn status(&mut self, before_ns: u64, status: Status, after_ns: u64) {
+        if let Some(look) = self.look {
+            if self.due_ns().is_some_and(|due| before_ns < due) {
+                return;
+            }
+            // Rows that were merged meanwhile may carry counts of windows before the look.
+            if look.status.merged == status.merged {
+                self.complete(look);
+            }
+        }
+        let first_ns = (before_ns / self.period_ns).saturating_sub(1) * self.period_ns;
+        let last_ns = (after_ns / self.period_ns + 1) * self.period_ns;
+        let mut rows_before = self.read;
+        for row in self
+            .recent
+            .iter()
+            .filter(|row| row.timestamp_ns >= first_ns)
+        {
+            rows_before.frames -= row.frames;
+            rows_before.bytes -= row.bytes;
+        }
+        self.look = Some(Look {
+            status,
+            first_ns,
+            last_ns,
+            rows_before,
+            rows_until: self.read,
+        });
+    }
+
+    fn complete(&mut self, look: Look) {
+        let interval = |total: u64, before: u64, until: u64| Interval {
+            low: i128::from(total) - i128::from(until),
+            high: i128::from(total) - i128::from(before),
+        };
+        let frames = interval(
+            look.status.frames,
+            look.rows_before.frames,
+            look.rows_until.frames,
+        );
+        let bytes = interval(
+            look.status.bytes,
+            look.rows_before.bytes,
+            look.rows_until.bytes,
+        );
+        self.looks += 1;
+        match (self.frames.meet(frames), self.bytes.meet(bytes)) {
+            (Ok(frames), Ok(bytes)) => (self.frames, self.bytes) = (frames, bytes),
+            (frames, bytes) => {
+                self.broken
+                    .get_or_insert((frames.err().unwrap_or(0), bytes.err().unwrap_or(0)));
+            }
+        }
+    }
+
+    /// What is known by now.
+    pub fn verdict(&self) -> Verdict {
+        match self.broken {
+            Some((frames, bytes)) if frames > 0 || bytes > 0 => Verdict::Missing { frames, bytes },
+            Some((frames, bytes)) => Verdict::Surplus {
+                frames: -frames,
+                bytes: -bytes,
+            },
+            None if self.looks == 0 => Verdict::Unknown,
+            None => {
+                let room = |interval: Interval| {
+                    u64::try_from(interval.high - interval.low).unwrap_or(u64::MAX)
+                };
+                Verdict::Agrees {
+                    frames: room(self.frames),
+                    bytes: room(self.bytes),
+                }
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// Is the contract known to be broken?
+    pub fn is_broken(self) -> bool {
+        matches!(self, Verdict::Missing { .. } | Verdict::Surplus { .. })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Verdict::Unknown => write!(f, "not compared with status: no window closed around a look at it"),
+            Verdict::Agrees { frames: 0, bytes: 0 } => write!(f, "agrees with status exactly"),
+            Verdict::Agrees { frames, bytes } => {
+                write!(f, "agrees with status, but for the windows open at the time ({frames} frames, {bytes} bytes)")
+            }
+            Verdict::Missing { frames, bytes } => write!(
+                f,
+                "DISAGREES with status: {frames} frames, {bytes} bytes were counted and did not come; \
+                 does someone else read data?"
+            ),
+            Verdict::Surplus { frames, bytes } => {
+                write!(f, "DISAGREES with status: {frames} frames, {bytes} bytes came that were not counted")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD_NS: u64 = 100;
+
+    /// A counter that counts `load(window)` frames of 10 bytes in each window, read up to the last
+    /// closed window, with `status` looked at in the middle of windows 10, 20, 30…
+    fn run(load: impl Fn(u64) -> u64, lost: impl Fn(u64) -> u64, before_us: u64) -> Verdict {
+        let mut audit = Audit::new(PERIOD_NS);
+        let mut total = before_us;
+        for window in 0..100 {
+            let frames = load(window);
+            if window % 10 == 0 {
+                let now = window * PERIOD_NS + PERIOD_NS / 2;
+                let half = total + frames / 2;
+                let status = Status {
+                    frames: half,
+                    bytes: half * 10,
+                    ..Status::default()
+                };
+                audit.status(now, status, now + 1);
+            }
+            total += frames;
+            let came = frames - lost(window);
+            if came > 0 {
+                audit.rows(&[Row {
+                    timestamp_ns: window * PERIOD_NS,
+                    frames: came,
+                    bytes: came * 10,
+                }]);
+            }
+        }
+        audit.verdict()
+    }
+
+    #[test]
+    fn a_counter_that_rests_at_one_look_agrees_exactly() {
+        let load = |window| if (28..33).contains(&window) { 0 } else { 1000 };
+        assert_eq!(
+            run(load, |_| 0, 77),
+            Verdict::Agrees {
+                frames: 0,
+                bytes: 0
+            }
+        );
+    }
+
+    #[test]
+    fn one_frame_that_does_not_come_is_seen_between_rests() {
+        let load = |window| {
+            if window % 10 > 6 || window % 10 < 3 {
+                0
+            } else {
+                1000
+            }
+        };
+        let verdict = run(load, |window| u64::from(window == 55), 77);
+        assert_eq!(
+            verdict,
+            Verdict::Missing {
+                frames: 1,
+                bytes: 10
+            }
+        );
+    }
+
+    #[test]
+    fn under_steady_load_the_room_is_a_few_windows() {
+        let Verdict::Agrees { frames, .. } = run(|_| 1000, |_| 0, 77) else {
+            panic!("agrees")
+        };
+        assert!(frames <= 4000, "{frames}");
+        assert!(run(|_| 1000, |window| if window > 50 { 1000 } else { 0 }, 77).is_broken());
+    }
+
+    #[test]
+    fn rows_beyond_the_totals_are_a_surplus() {
+        let mut audit = Audit::new(PERIOD_NS);
+        audit.rows(&[Row {
+            timestamp_ns: 0,
+            frames: 5,
+            bytes: 50,
+        }]);
+        let status = Status {
+            frames: 3,
+            bytes: 50,
+            ..Status::default()
+        };
+        audit.status(1000, status, 1001);
+        audit.status(2000, status, 2001);
+        assert_eq!(
+            audit.verdict(),
+            Verdict::Surplus {
+                frames: 2,
+                bytes: 0
+            }
+        );
+    }
+
+    #[test]
+    fn nothing_is_concluded_over_merged_windows() {
+        let mut audit = Audit::new(PERIOD_NS);
+        audit.status(
+            1000,
+            Status {
+                frames: 5,
+                bytes: 5,
+                ..Status::default()
+            },
+            1001,
+        );
+        audit.status(
+            2000,
+            Status {
+                frames: 9,
+                bytes: 9,
+                merged: 1,
+                ..Status::default()
+            },
+            2001,
+        );
+        assert_eq!(audit.verdict(), Verdict::Unknown);
+    }
+}

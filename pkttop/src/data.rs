@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The file `data`, open: a FIFO that each read empties.
+//!
+//! Opened once and read to its end of file again and again, so that the header comes once. Pieces
+//! of a row wait for the rest of it.
+
+use crate::error::Obstacle;
+use crate::proc::{explain, Counter};
+use anyhow::Result;
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use xt_pktstat::row::{Row, HEADER};
+
+/// Rows handed over at most at a time, so that one busy counter does not starve the others.
+const ROWS_AT_A_TIME: usize = 1 << 16;
+const READ_SIZE: usize = 1 << 16;
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// At end of file: what has closed has been read.
+    Dry,
+    /// There may be more.
+    More,
+    /// The counter is no more.
+    Gone,
+}
+
+/// `data`, open.
+#[derive(Debug)]
+pub struct Data {
+    file: File,
+    path: PathBuf,
+    inode: u64,
+    pending: Vec<u8>,
+    chunk: Vec<u8>,
+    header_read: bool,
+}
+
+impl Data {
+    /// Opens a counter's FIFO.
+    pub fn open(counter: &Counter) -> Result<Data> {
+        let path = counter.data();
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+            .open(&path)
+            .map_err(|error| explain(&path, error))?;
+        let inode = file
+            .metadata()
+            .map_err(|error| explain(&path, error))?
+            .ino();
+        Ok(Data {
+            file,
+            path,
+            inode,
+            pending: Vec::new(),
+            chunk: vec![0; READ_SIZE],
+            header_read: false,
+        })
+    }
+
+    /// The inode that was opened.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Appends to `rows` what can be read now.
+    pub fn drain(&mut self, rows: &mut Vec<Row>) -> Result<Drained> {
+        let most = rows.len() + ROWS_AT_A_TIME;
+        while rows.len() < most {
+            match self.file.read(&mut self.chunk) {
+                Ok(0) => return Ok(Drained::Dry),
+                Ok(len) => {
+                    self.pending.extend_from_slice(&self.chunk[..len]);
+                    self.take_rows(rows)?;
+                }
+                Err(error) => match Errno::from_io_error(&error) {
+                    Some(Errno::AGAIN) => return Ok(Drained::Dry),
+                    Some(Errno::INTR) => {}
+                    Some(Errno::IO | Errno::NODEV | Errno::NOENT) => return Ok(Drained::Gone),
+                    _ => return Err(explain(&self.path, error)),
+                },
+            }
+        }
+        Ok(Drained::More)
+    }
+
+    fn take_rows(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        let whole = self
+            .pending
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        for line in self.pending[..whole].split_inclusive(|&byte| byte == b'\n') {
+            if !self.header_read && line == HEADER.as_bytes() {
+                self.header_read = true;
+                continue;
+            }
+            let row = Row::parse(line)
+                .filter(|_| self.header_read)
+                .ok_or_else(|| Obstacle::Garbled {
+                    file: self.path.clone(),
+                    line: String::from_utf8_lossy(line).into_owned(),
+                })?;
+            rows.push(row);
+        }
+        self.pending.drain(..whole);
+        Ok(())
+    }
+}
+
+impl AsFd for Data {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proc::Home;
+    use std::fs;
+    use std::io::Write;
+
+    /// A counter whose `data` is a plain file that grows.
+    fn counter(text: &str) -> (tempfile::TempDir, Counter) {
+        let root = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir(root.path().join("web")).expect("directory");
+        fs::write(root.path().join("web/data"), text).expect("data");
+        let counter = Home::open(root.path(), None)
+            .and_then(|home| home.all())
+            .expect("counter")
+            .remove(0);
+        (root, counter)
+    }
+
+    #[test]
+    fn rows_are_read_across_pieces_and_the_header_once() {
+        let (_root, counter) = counter("# timestamp frames bytes\n100 1 60\n20");
+        let mut data = Data::open(&counter).expect("open");
+        let mut rows = Vec::new();
+        assert_eq!(data.drain(&mut rows).expect("drain"), Drained::Dry);
+        assert_eq!(
+            rows,
+            [Row {
+                timestamp_ns: 100,
+                frames: 1,
+                bytes: 60
+            }]
+        );
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(counter.data())
+            .expect("append");
+        file.write_all(b"0 2 120\n").expect("write");
+        data.drain(&mut rows).expect("drain");
+        assert_eq!(
+            rows[1..],
+            [Row {
+                timestamp_ns: 200,
+                frames: 2,
+                bytes: 120
+            }]
+        );
+    }
+
+    #[test]
+    fn what_is_no_row_names_file_and_line() {
+        for text in [
+            "100 1 60\n",
+            "# timestamp frames bytes\n100 1\n",
+            "# timestamp frames bytes\n# timestamp frames bytes\n",
+        ] {
+            let (_root, counter) = counter(text);
+            let error = Data::open(&counter)
+                .expect("open")
+                .drain(&mut Vec::new())
+                .expect_err("garbled");
+            assert!(
+                error
+                    .to_string()
+                    .contains("web/data: not what xt_pktstat writes"),
+                "{error}"
+            );
+        }
+    }
+}

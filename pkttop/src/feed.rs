@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Rows of several counters as they come, counters that come and go included.
+
+use crate::contract::Audit;
+use crate::data::{Data, Drained};
+use crate::error::Obstacle;
+use crate::proc::{Counter, Home};
+use crate::units::now_ns;
+use anyhow::Result;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use std::time::{Duration, Instant};
+use xt_pktstat::row::Row;
+use xt_pktstat::status::Status;
+
+/// Longest sleep between two reads while rows come: people and scrapes notice no more.
+const REST_MAX: Duration = Duration::from_millis(20);
+/// A FIFO that fills sooner than this is read as soon as it says so.
+const REST_MIN: Duration = Duration::from_millis(1);
+/// Sleep after a poll that promised rows and had none: a plain file always promises.
+const FALSE_ALARM: Duration = Duration::from_millis(5);
+
+/// An open counter.
+#[derive(Debug)]
+pub struct Source {
+    /// Tells a counter from another one of the same name, later.
+    pub serial: u64,
+    /// The counter.
+    pub counter: Counter,
+    /// How it stood at the last look.
+    pub status: Status,
+    /// Its rows against its totals.
+    pub audit: Audit,
+    /// All rows of windows that closed until then have been read, ns since the epoch.
+    pub heard_until_ns: u64,
+    data: Data,
+    gone: bool,
+}
+
+/// Open counters.
+#[derive(Debug)]
+pub struct Feed {
+    home: Home,
+    names: Vec<String>,
+    /// The counters that are there, in the order they came.
+    pub sources: Vec<Source>,
+    serials: u64,
+    rows: Vec<Row>,
+    last_drain_was_dry: bool,
+}
+
+impl Feed {
+    /// Opens the named counters, or all.
+    pub fn open(home: Home, names: &[String]) -> Result<Feed> {
+        let (feed, missing) = Feed::open_or_wait(home, names)?;
+        match missing {
+            Some(obstacle) => Err(obstacle.into()),
+            None => Ok(feed),
+        }
+    }
+
+    /// Opens those of them that are there, and says what is missing; [`Feed::rescan`] finds the
+    /// others when they come.
+    pub fn open_or_wait(home: Home, names: &[String]) -> Result<(Feed, Option<Obstacle>)> {
+        let missing = match home.select(names) {
+            Ok(_) => None,
+            Err(error) => Some(error.downcast::<Obstacle>()?),
+        };
+        let mut feed = Feed {
+            home,
+            names: names.to_vec(),
+            sources: Vec::new(),
+            serials: 0,
+            rows: Vec::new(),
+            last_drain_was_dry: false,
+        };
+        for counter in feed.wanted() {
+            feed.add(counter)?;
+        }
+        Ok((feed, missing))
+    }
+
+    fn wanted(&self) -> Vec<Counter> {
+        let mut counters = self.home.all().unwrap_or_default();
+        counters.retain(|counter| self.names.is_empty() || self.names.contains(&counter.name));
+        counters
+    }
+
+    fn add(&mut self, counter: Counter) -> Result<()> {
+        let status = counter.status()?;
+        let data = Data::open(&counter)?;
+        let audit = Audit::new(status.period_ns);
+        self.serials += 1;
+        let serial = self.serials;
+        self.sources.push(Source {
+            serial,
+            counter,
+            status,
+            audit,
+            heard_until_ns: 0,
+            data,
+            gone: false,
+        });
+        Ok(())
+    }
+
+    /// Sleeps until rows can be read, for `timeout` at most, or until a signal.
+    ///
+    /// Rows that come fast are left to gather to a quarter of the FIFO.
+    pub fn wait(&self, timeout: Duration) {
+        let end = Instant::now() + timeout;
+        let mut fds: Vec<_> = self
+            .sources
+            .iter()
+            .map(|source| PollFd::new(&source.data, PollFlags::IN))
+            .collect();
+        let time = Timespec {
+            tv_sec: timeout.as_secs() as i64,
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        let Ok(1..) = poll(&mut fds, Some(&time)) else {
+            return;
+        };
+        let rest = self.sources.iter().map(rest).min().unwrap_or(REST_MAX);
+        let rest = if self.last_drain_was_dry {
+            rest.max(FALSE_ALARM)
+        } else {
+            rest
+        };
+        std::thread::sleep(rest.min(end.saturating_duration_since(Instant::now())));
+    }
+
+    /// Reads what there is and hands it over, counter by counter.
+    pub fn drain(&mut self, sink: &mut dyn FnMut(&Source, &[Row]) -> Result<()>) -> Result<()> {
+        self.last_drain_was_dry = true;
+        for source in self.sources.iter_mut().filter(|source| !source.gone) {
+            let before_ns = now_ns();
+            loop {
+                self.rows.clear();
+                let drained = source.data.drain(&mut self.rows)?;
+                source.audit.rows(&self.rows);
+                self.last_drain_was_dry &= self.rows.is_empty();
+                source.gone |= drained == Drained::Gone;
+                if drained != Drained::More {
+                    // One window of grace, for a CPU that closes its window a little late.
+                    source.heard_until_ns = before_ns.saturating_sub(source.status.period_ns);
+                    sink(source, &self.rows)?;
+                    break;
+                }
+                sink(source, &self.rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every `status`; to be called after a drain.
+    pub fn look(&mut self) {
+        for source in self.sources.iter_mut().filter(|source| !source.gone) {
+            let before_ns = now_ns();
+            if let Ok(status) = source.counter.status() {
+                source.audit.status(before_ns, status, now_ns());
+                source.status = status;
+            }
+        }
+    }
+
+    /// Closes the counters that went away, which it returns, and opens those that came.
+    pub fn rescan(&mut self) -> Result<Vec<Source>> {
+        for source in &mut self.sources {
+            source.gone |= source.counter.inode() != Some(source.data.inode());
+        }
+        let (gone, here) = std::mem::take(&mut self.sources)
+            .into_iter()
+            .partition(|source| source.gone);
+        self.sources = here;
+        for counter in self.wanted() {
+            if !self.sources.iter().any(|source| source.counter == counter) {
+                // It may be on its way out, or not be ours to read: then the next look tells.
+                let _ = self.add(counter);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+fn rest(source: &Source) -> Duration {
+    let fill_ns = source
+        .status
+        .period_ns
+        .saturating_mul(source.status.samples);
+    let rest = Duration::from_nanos(fill_ns / 4).min(REST_MAX);
+    if rest < REST_MIN {
+        Duration::ZERO
+    } else {
+        rest
+    }
+}

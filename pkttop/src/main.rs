@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! pkttop: see the bursts that the counters of xt_pktstat count, keep them, send them on.
+
+mod burst;
+mod cli;
+mod contract;
+mod data;
+mod error;
+mod feed;
+mod live;
+mod load;
+mod meter;
+mod proc;
+mod signals;
+mod threshold;
+mod timeline;
+mod units;
+
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = match &cli.command {
+        None => live::run(&cli.live).map(|()| ExitCode::SUCCESS),
+        Some(_) => Ok(ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        if error::is_broken_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
+        // Whoever closed standard error does not want to hear it.
+        let _ = writeln!(std::io::stderr(), "pkttop: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The windows between the rows: an idle window has no row, but it happened.
+
+use xt_pktstat::row::Row;
+
+/// A clock that goes back further than this has been set; less is a row that came late.
+const CLOCK_SET_NS: u64 = 1_000_000_000;
+
+/// Where in time the next window of a counter is expected.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    period_ns: u64,
+    next_ns: Option<u64>,
+}
+
+impl Timeline {
+    /// A timeline of windows of this width that begins with the first thing it hears.
+    pub fn new(period_ns: u64) -> Timeline {
+        Timeline {
+            period_ns: period_ns.max(1),
+            next_ns: None,
+        }
+    }
+
+    /// Width of a window.
+    pub fn period_ns(&self) -> u64 {
+        self.period_ns
+    }
+
+    /// Takes a row and returns how many idle windows lie before it.
+    pub fn row(&mut self, row: Row) -> u64 {
+        let after = row.timestamp_ns.saturating_add(self.period_ns);
+        let Some(next) = self.next_ns.replace(after) else {
+            return 0;
+        };
+        if row.timestamp_ns < next && next - row.timestamp_ns < CLOCK_SET_NS {
+            self.next_ns = Some(next.max(after));
+        }
+        row.timestamp_ns.saturating_sub(next) / self.period_ns
+    }
+
+    /// Says that rows of windows that closed until `now_ns` have all been heard, and returns how
+    /// many idle windows lie between the last of them and now.
+    pub fn until(&mut self, now_ns: u64) -> u64 {
+        let next = *self
+            .next_ns
+            .get_or_insert(now_ns / self.period_ns * self.period_ns);
+        let idle = now_ns.saturating_sub(next) / self.period_ns;
+        self.next_ns = Some(next + idle * self.period_ns);
+        idle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(timestamp_ns: u64) -> Row {
+        Row {
+            timestamp_ns,
+            frames: 1,
+            bytes: 1,
+        }
+    }
+
+    #[test]
+    fn idle_windows_lie_between_rows_and_before_now() {
+        let mut timeline = Timeline::new(100);
+        assert_eq!(timeline.row(at(1000)), 0);
+        assert_eq!(timeline.row(at(1100)), 0);
+        assert_eq!(timeline.row(at(1500)), 3);
+        assert_eq!(timeline.until(1699), 0);
+        assert_eq!(timeline.until(1700), 1);
+        assert_eq!(timeline.until(1700), 0);
+        assert_eq!(timeline.row(at(1800)), 1);
+    }
+
+    #[test]
+    fn a_late_row_counts_nothing_twice_and_a_set_clock_starts_again() {
+        let mut timeline = Timeline::new(100);
+        timeline.row(at(10_000_000_000));
+        assert_eq!(timeline.until(10_000_001_000), 9);
+        assert_eq!(timeline.row(at(10_000_000_500)), 0);
+        assert_eq!(timeline.row(at(10_000_001_000)), 0);
+        assert_eq!(timeline.row(at(5_000_000_000)), 0);
+        assert_eq!(timeline.row(at(5_000_000_200)), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_and_idle_windows_are_all_windows(steps in prop::collection::vec(1_u64..50, 1..50)) {
+            let mut timeline = Timeline::new(10);
+            timeline.row(at(0));
+            let (mut now, mut windows) = (0, 1);
+            for step in &steps {
+                now += step * 10;
+                windows += timeline.row(at(now)) + 1;
+            }
+            prop_assert_eq!(windows, steps.iter().sum::<u64>() + 1);
+        }
+    }
+}
