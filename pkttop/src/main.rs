@@ -11,6 +11,8 @@ mod live;
 mod load;
 mod meter;
 mod proc;
+mod record;
+mod recording;
 mod signals;
 mod threshold;
 mod timeline;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let done = match &cli.command {
         None => live::run(&cli.live).map(|()| ExitCode::SUCCESS),
+        Some(cli::Command::Record(args)) => record::run(args).map(|()| ExitCode::SUCCESS),
         Some(_) => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A recording as comma-separated values, with a header line.
+
+use super::{Collection, Origin, Record, Writer};
+use anyhow::Result;
+use std::fs::File;
+use xt_pktstat::row::Row;
+
+const BUFFER_SIZE: usize = 1 << 18;
+
+pub struct CsvWriter(csv::Writer<File>);
+
+impl CsvWriter {
+    pub fn new(file: File) -> CsvWriter {
+        CsvWriter(
+            csv::WriterBuilder::new()
+                .buffer_capacity(BUFFER_SIZE)
+                .from_writer(file),
+        )
+    }
+}
+
+impl Writer for CsvWriter {
+    fn rows(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+        for row in rows {
+            self.0.serialize(origin.record(row))?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(self.0.flush()?)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.flush()
+    }
+}
+
+pub fn read(file: File, into: &mut Collection) -> Result<()> {
+    let mut reader = csv::ReaderBuilder::new()
+        .buffer_capacity(BUFFER_SIZE)
+        .from_reader(file);
+    let header = reader.headers()?.clone();
+    let mut line = csv::StringRecord::new();
+    while reader.read_record(&mut line)? {
+        into.add(&line.deserialize::<Record<'_>>(Some(&header))?);
+    }
+    Ok(())
+}
