@@ -13,6 +13,7 @@ mod meter;
 mod proc;
 mod record;
 mod recording;
+mod report;
 mod signals;
 mod threshold;
 mod timeline;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         None => live::run(&cli.live).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Record(args)) => record::run(args).map(|()| ExitCode::SUCCESS),
+        Some(cli::Command::Report(args)) => report::run(args).map(|()| ExitCode::SUCCESS),
         Some(_) => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
