@@ -6,6 +6,7 @@ mod cli;
 mod contract;
 mod data;
 mod error;
+mod export;
 mod feed;
 mod live;
 mod load;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         None => live::run(&cli.live).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Record(args)) => record::run(args).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Report(args)) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Some(cli::Command::Export(args)) => export::run(args).map(|()| ExitCode::SUCCESS),
         Some(_) => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

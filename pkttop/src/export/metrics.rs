@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The metrics by name: what a dashboard and an alert rule build on.
+
+use super::counters::{Counters, Exported};
+use crate::units::{now_ns, SECOND_NS};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A registry whose every scrape reads these counters.
+pub fn registry(counters: Arc<Mutex<Counters>>) -> Registry {
+    let mut registry = Registry::with_prefix("xt_pktstat");
+    registry.register_collector(Box::new(Shared(counters)));
+    registry
+}
+
+#[derive(Debug)]
+struct Shared(Arc<Mutex<Counters>>);
+
+type Number = (&'static str, &'static str, fn(&Exported, u64) -> f64);
+type Whole = (&'static str, &'static str, fn(&Exported) -> u64);
+type Histogram = (
+    &'static str,
+    &'static str,
+    fn(&Exported) -> &super::buckets::Buckets,
+);
+
+const TOTALS: [Whole; 5] = [
+    (
+        "frames",
+        "Frames that the rule counted since it was added",
+        |e| e.status.frames,
+    ),
+    (
+        "bytes",
+        "Bytes that the rule counted since it was added",
+        |e| e.status.bytes,
+    ),
+    (
+        "windows",
+        "Windows that closed while pkttop watched, idle ones included",
+        |e| e.meter.load.windows,
+    ),
+    (
+        "merged_windows",
+        "Windows that did not fit into the FIFO and came with a later one",
+        |e| e.status.merged,
+    ),
+    (
+        "bursts",
+        "Bursts that ended: windows in a row at or above the threshold",
+        |e| e.meter.tally.bursts,
+    ),
+];
+
+const HISTOGRAMS: [Histogram; 2] = [
+    (
+        "window_bytes",
+        "Bytes per window, idle windows included",
+        |e| &e.window_bytes,
+    ),
+    ("burst_duration_seconds", "How long bursts lasted", |e| {
+        &e.burst_seconds
+    }),
+];
+
+const GAUGES: [Number; 7] = [
+    ("window_seconds", "Width of a window", |e, _| {
+        e.status.period_ns as f64 / SECOND_NS as f64
+    }),
+    (
+        "window_bytes_max",
+        "Bytes of the fullest window in the last two minutes",
+        |e, now| e.window_peak.at(now).bytes as f64,
+    ),
+    (
+        "window_max_timestamp_seconds",
+        "When the fullest window in the last two minutes began",
+        |e, now| e.window_peak.at(now).timestamp_ns as f64 / SECOND_NS as f64,
+    ),
+    (
+        "burst_threshold_bytes",
+        "Bytes from which on a window is in a burst",
+        |e, _| e.threshold_bytes,
+    ),
+    (
+        "queued_windows",
+        "Closed windows that wait in the FIFO",
+        |e, _| e.status.queued as f64,
+    ),
+    (
+        "memory_bytes",
+        "Kernel memory that the counter takes",
+        |e, _| e.status.memory as f64,
+    ),
+    (
+        "contract_broken",
+        "1 where rows and totals disagree: another reader, or a bug",
+        |e, _| f64::from(u8::from(e.verdict.is_broken())),
+    ),
+];
+
+impl Collector for Shared {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now_ns();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        encoder
+            .encode_descriptor("build", "The version of pkttop", None, MetricType::Info)?
+            .encode_info(&version)?;
+        for (name, help, of) in TOTALS {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for_each(&counters, &mut metric, &mut |metric, exported| {
+                metric.encode_counter(&of(exported), NO_EXEMPLAR)
+            })?;
+        }
+        for (name, help, of) in HISTOGRAMS {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for_each(&counters, &mut metric, &mut |metric, exported| {
+                let buckets = of(exported);
+                metric.encode_histogram::<NoLabels>(
+                    buckets.sum,
+                    buckets.count(),
+                    &buckets.counts,
+                    None,
+                )
+            })?;
+        }
+        for (name, help, of) in GAUGES {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for_each(&counters, &mut metric, &mut |metric, exported| {
+                metric.encode_gauge(&of(exported, now))
+            })?;
+        }
+        let help = "Bytes of the fullest millisecond of the wall clock in the last two minutes";
+        let mut metric =
+            encoder.encode_descriptor("millisecond_bytes_max", help, None, MetricType::Gauge)?;
+        for_each(
+            &counters,
+            &mut metric,
+            &mut |metric, exported| match exported.has_milliseconds() {
+                true => metric.encode_gauge(&exported.millisecond_peak.at(now).bytes),
+                false => Ok(()),
+            },
+        )
+    }
+}
+
+type NoLabels = [(&'static str, &'static str); 0];
+const NO_EXEMPLAR: Option<&Exemplar<NoLabels, f64>> = None;
+
+fn for_each(
+    counters: &Counters,
+    metric: &mut MetricEncoder<'_>,
+    encode: &mut dyn FnMut(&mut MetricEncoder<'_>, &Exported) -> fmt::Result,
+) -> fmt::Result {
+    for exported in &counters.each {
+        let mut labels = vec![("counter", exported.name.as_str())];
+        if let Some(netns) = &counters.netns {
+            labels.push(("netns", netns));
+        }
+        encode(&mut metric.encode_family(&labels)?, exported)?;
+    }
+    Ok(())
+}
