@@ -29,15 +29,16 @@ export ipt backend family addr0 addr1 addr2 net2 header
 exec {nap}<> <(:)
 sleep() { read -rt "$1" -u "$nap" || true; }
 
-# now: ns since the epoch.
-now() { date +%s%N; }
+# Seconds of a clock that no `date -s` moves.
+uptime() { cut -d. -f1 /proc/uptime; }
 
 # wait_until CONDITION: until this, evaluated again and again, is true; 60 s, then failure.
 wait_until() {
-	local end=$((SECONDS + 60))
+	local end
+	end=$(($(uptime) + 60))
 	{ set +x; } 2>/dev/null
 	until eval "$*"; do
-		if ((SECONDS > end)); then
+		if (($(uptime) > end)); then
 			echo "waited 60 s in vain for: $*"
 			set -x
 			return 1
@@ -51,7 +52,7 @@ wait_until() {
 
 # pp WHERE COMMAND...: as typed, so that the log is a transcript to paste back.
 pp() {
-	echo "[$1] ${*:2}"
+	echo "[$1] ${*:2}" >&7
 	in_ns "$@"
 }
 # In a namespace, without a word about it.
@@ -204,7 +205,7 @@ refused() {
 	local want=$1 pattern=$2 said status=0
 	shift 2
 	said=$("$@" 2>&1) || status=$?
-	echo "    $status: $said"
+	echo "    $status: $said" >&7
 	((status == want)) || return 1
 	# shellcheck disable=SC2053 # a pattern
 	[[ $said == $pattern ]]

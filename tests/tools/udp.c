@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * udp [-b BURST] [-i US] [-a NS] [-p PORT] [-g SEGMENT] [-t TXTIME] ADDRESS FRAMES PAYLOAD
+ * udp [-b BURST] [-i US] [-a NS] [-o US] [-p PORT] [-g SEGMENT] [-t TXTIME]
+ *     ADDRESS FRAMES PAYLOAD
  *
  * Sends exactly FRAMES datagrams of PAYLOAD bytes (with -g: FRAMES calls of one GSO super-packet),
- * in bursts of BURST with US between them, the first one at the next multiple of NS of the
+ * in bursts of BURST, one each -i US, the first one -o US after the next multiple of NS of the
  * realtime clock. Prints for each burst when it began and ended, ns since the epoch, and its size.
  */
 #define _GNU_SOURCE
@@ -51,7 +52,7 @@ static void send_all(int fd, struct msghdr *msg)
 
 int main(int argc, char **argv)
 {
-	uint64_t frames, burst = 0, gap = 0, align = 0, txtime = 0, next;
+	uint64_t frames, burst = 0, gap = 0, align = 0, offset = 0, txtime = 0, next;
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
 	struct sockaddr_in four = { .sin_family = AF_INET };
 	union {
@@ -62,11 +63,12 @@ int main(int argc, char **argv)
 	struct iovec payload;
 	int port = 9, segment = 0, fd, c;
 
-	while ((c = getopt(argc, argv, "b:i:a:p:g:t:")) != -1) {
+	while ((c = getopt(argc, argv, "b:i:a:o:p:g:t:")) != -1) {
 		switch (c) {
 		case 'b': burst = strtoull(optarg, NULL, 10); break;
 		case 'i': gap = strtoull(optarg, NULL, 10) * 1000; break;
 		case 'a': align = strtoull(optarg, NULL, 10); break;
+		case 'o': offset = strtoull(optarg, NULL, 10) * 1000; break;
 		case 'p': port = atoi(optarg); break;
 		case 'g': segment = atoi(optarg); break;
 		case 't': txtime = strtoull(optarg, NULL, 10); break;
@@ -113,7 +115,7 @@ int main(int argc, char **argv)
 		burst = frames;
 	/* The realtime clock first: then a pause in between makes it late, never early. */
 	next = align ? align - now(CLOCK_REALTIME) % align : 0;
-	next += now(CLOCK_MONOTONIC);
+	next += offset + now(CLOCK_MONOTONIC);
 	while (frames) {
 		uint64_t n = burst < frames ? burst : frames, began;
 
