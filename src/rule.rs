@@ -206,9 +206,9 @@ pub const PERIOD_TEXT: usize = 24;
 /// Writes a period so that [`parse_period`] reads it back: a whole number of ms without a unit,
 /// otherwise the largest unit that keeps it whole.
 pub fn format_period(ns: u64, out: &mut [u8; PERIOD_TEXT]) -> &[u8] {
-    let (number, unit) = if ns % 1_000_000 == 0 {
+    let (number, unit) = if ns.is_multiple_of(1_000_000) {
         (ns / 1_000_000, "")
-    } else if ns % 1_000 == 0 {
+    } else if ns.is_multiple_of(1_000) {
         (ns / 1_000, "us")
     } else {
         (ns, "ns")

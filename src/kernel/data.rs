@@ -118,7 +118,9 @@ unsafe extern "C" fn pktstat_rs_data_open(counter: *mut c_void) -> *mut c_void {
         Boxed::new(Open { counter, state })
     };
     let open: Result<Boxed<Open>> = open();
-    open.map_or(core::ptr::null_mut(), |open| open.into_raw().as_ptr().cast())
+    open.map_or(core::ptr::null_mut(), |open| {
+        open.into_raw().as_ptr().cast()
+    })
 }
 
 /// Reads rows, until the buffer is full or no window is left.
@@ -127,11 +129,7 @@ unsafe extern "C" fn pktstat_rs_data_open(counter: *mut c_void) -> *mut c_void {
 ///
 /// `open` is from [`pktstat_rs_data_open`], `to` a user's buffer of `len` bytes.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_data_read(
-    open: *mut c_void,
-    to: *mut c_void,
-    len: usize,
-) -> isize {
+unsafe extern "C" fn pktstat_rs_data_read(open: *mut c_void, to: *mut c_void, len: usize) -> isize {
     // SAFETY: by the contract.
     let open = unsafe { &*open.cast::<Open>() };
     // SAFETY: by the contract.

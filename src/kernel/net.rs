@@ -59,7 +59,11 @@ fn agree(counter: &Counter, rule: &Rule) -> Result {
     let its = counter.rule();
     let values = [
         ("period_ns ", its.period_ns.get(), rule.period_ns.get()),
-        ("samples ", its.samples.get().into(), rule.samples.get().into()),
+        (
+            "samples ",
+            its.samples.get().into(),
+            rule.samples.get().into(),
+        ),
         ("wire ", its.wire.into(), rule.wire.into()),
     ];
     if values.iter().all(|(_, its, new)| its == new) {

@@ -118,7 +118,10 @@ impl Blocks {
 
     /// Blocks with FIFOs of `samples` windows, and a cursor for each.
     pub fn new(samples: u32) -> Result<(Self, Array<Cursor>)> {
-        let (size, align) = (core::mem::size_of::<Block>(), core::mem::align_of::<Block>());
+        let (size, align) = (
+            core::mem::size_of::<Block>(),
+            core::mem::align_of::<Block>(),
+        );
         let mut parts = Array::<Part>::new(possible_cpus().count(), -1)?;
         let cursors = Array::new(parts.len(), -1)?;
         // SAFETY: a small size and a power of two.

@@ -222,11 +222,13 @@ impl Drain {
 
     /// What all CPUs counted since the counter was made, at the last [`Drain::look`].
     pub fn totals(&self, cursors: &[Cursor]) -> Totals {
-        cursors.iter().fold(Totals::default(), |sum, cursor| Totals {
-            frames: sum.frames.wrapping_add(cursor.seen.mark.frames),
-            bytes: sum.bytes.wrapping_add(cursor.seen.mark.bytes),
-            merged: sum.merged.wrapping_add(cursor.seen.merged),
-        })
+        cursors
+            .iter()
+            .fold(Totals::default(), |sum, cursor| Totals {
+                frames: sum.frames.wrapping_add(cursor.seen.mark.frames),
+                bytes: sum.bytes.wrapping_add(cursor.seen.mark.bytes),
+                merged: sum.merged.wrapping_add(cursor.seen.merged),
+            })
     }
 
     /// How many windows wait in the FIFOs or have ended, at the last [`Drain::look`]. A window

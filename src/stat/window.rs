@@ -21,7 +21,7 @@ impl Window {
 
     /// The window that contains `now_ns` in the run `run`.
     pub fn at(now_ns: u64, period_ns: NonZeroU64, run: u64) -> Self {
-        Self(run << INDEX_BITS | now_ns / period_ns & INDEX_MASK)
+        Self((run << INDEX_BITS) | ((now_ns / period_ns) & INDEX_MASK))
     }
 
     /// Its number since the Unix epoch.
