@@ -180,7 +180,7 @@ fn value_of(opt: Opt) -> &'static CStr {
 /// The rule config behind the head of a match.
 fn info_of(entry_match: *mut xt_entry_match) -> *mut Info {
     // The head is as long as its alignment to 8 asks for, so the rule config is aligned too.
-    const { assert!(size_of::<xt_entry_match>() % align_of::<Info>() == 0) };
+    const { assert!(size_of::<xt_entry_match>().is_multiple_of(align_of::<Info>())) };
     entry_match.wrapping_add(1).cast()
 }
 
