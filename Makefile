@@ -14,7 +14,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 RUST := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(RUST) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help
+.PHONY: all module extension install clean help run test test-host test-vm lint shell
 all: module extension ## the module for KERNEL_DIR and the extension
 module: build/xt_pktstat.ko
 extension: build/libxt_pktstat.so
@@ -37,6 +37,39 @@ install: all ## the module, the extension and the man page, below DESTDIR
 	install -D -m 644 build/libxt_pktstat.so $(DESTDIR)$(XTLIBDIR)/libxt_pktstat.so
 	install -D -m 644 iptables/xt_pktstat.8 $(DESTDIR)/usr/share/man/man8/xt_pktstat.8
 	$(if $(DESTDIR),,depmod $(RELEASE))
+
+run: ## set up, boot a VM with the module, do the main job on real traffic
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
+	@tests/demo
+
+shell: ## a prompt in such a VM, with everything loaded
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
+	@tests/vm/run -k 6.12 -m build/$$(tests/vm/kernels release 6.12)/xt_pktstat.ko -i
+
+test: ## set up and pass every test that fits 30 minutes on 2 cores
+	@tests/setup
+	@$(MAKE) --no-print-directory test-host lint test-vm
+
+test-host: ## the pure rooms, the extension and the tools, on this machine
+	@scripts/test_host
+	@tests/gates
+
+# What the VM of a row of tests/vm/kernels runs.
+vm-%: extension
+	@tests/vm/kernels get $*
+	@$(MAKE) --no-print-directory module KERNEL_DIR=$$(tests/vm/kernels dir $*)
+
+test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
+	@tests/vm/selftest
+	@for row in 6.12 6.1; do \
+		tests/vm/run -k $$row -m build/$$(tests/vm/kernels release $$row)/xt_pktstat.ko all || exit 1; \
+	done
+	@tests/iptables_test
+
+lint: ## rustfmt, clippy, shellcheck, checkpatch, sparse
+	@scripts/lint
 
 clean: ## what was built
 	rm -rf build target
