@@ -16,15 +16,14 @@ EXTENSION := $(RUST) $(shell find xt_ext -path xt_ext/target -prune -o -type f -
 
 .PHONY: all module extension install clean help run test test-host test-vm lint shell
 all: module extension ## the module for KERNEL_DIR and the extension
-module: build/xt_pktstat.ko
 extension: build/libxt_pktstat.so
+
+# One directory for each kernel; build/xt_pktstat.ko is the one that was asked for last.
+module: $(BUILD)/xt_pktstat.ko
+	@ln -sfn $(RELEASE)/xt_pktstat.ko build/xt_pktstat.ko
 
 build/xt_pktstat_rs.o: $(RUST) c_shim/shim.h scripts/rust_half scripts/gates
 	@scripts/rust_half $@
-
-# One directory for each kernel; build/xt_pktstat.ko is the one that was made last.
-build/xt_pktstat.ko: $(BUILD)/xt_pktstat.ko
-	@ln -sfn $(RELEASE)/xt_pktstat.ko $@
 
 $(BUILD)/xt_pktstat.ko: build/xt_pktstat_rs.o Kbuild scripts/module $(SHIM)
 	@scripts/module "$(KERNEL_DIR)" "$(RELEASE)" "$(VERSION)"
