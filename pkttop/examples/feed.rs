@@ -28,6 +28,9 @@ const FRAME: u64 = 1500;
 /// What the kernel promises to write to a pipe whole or not at all.
 const PIPE_ATOMIC: usize = 4096;
 
+/// Serves one of a counter's files for ever.
+type Serve = fn(&Path, &Mutex<Feed>) -> Result<(), Box<dyn Error>>;
+
 /// One made-up counter.
 struct Feed {
     seed: u64,
@@ -206,8 +209,7 @@ fn start(root: &Path, order: &str) -> Result<(), Box<dyn Error>> {
         next_ns,
         queue: Vec::new(),
     }));
-    let serve: [(&str, fn(&Path, &Mutex<Feed>) -> _); 2] =
-        [("data", serve_data), ("status", serve_status)];
+    let serve: [(&str, Serve); 2] = [("data", serve_data), ("status", serve_status)];
     for (file, serve) in serve {
         let path: PathBuf = directory.join(file);
         rustix::fs::mkfifoat(

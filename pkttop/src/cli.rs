@@ -138,6 +138,28 @@ pub enum Sort {
     Bursts,
 }
 
+impl Sort {
+    /// The next one, round and round.
+    pub fn next(self) -> Sort {
+        match self {
+            Sort::Name => Sort::Rate,
+            Sort::Rate => Sort::Peak,
+            Sort::Peak => Sort::Bursts,
+            Sort::Bursts => Sort::Name,
+        }
+    }
+
+    /// How one says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sort::Name => "name",
+            Sort::Rate => "rate",
+            Sort::Peak => "peak",
+            Sort::Bursts => "bursts",
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct Record {
     /// Counters, by name or number; all, and those that come, where none is named

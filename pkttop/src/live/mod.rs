@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The live view: on a terminal a screen, else lines.
 
+mod draw;
 mod lines;
 mod sample;
 mod screen;

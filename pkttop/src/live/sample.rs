@@ -3,7 +3,6 @@
 
 use crate::cli::Sort;
 use serde::Serialize;
-use std::cmp::Reverse;
 
 /// One look at one counter. Since the last look: `windows`, `frames`, `bytes`, the rates and
 /// `interval_peak_bytes`; since the beginning: peak, percentiles and bursts; since the counter was
@@ -54,16 +53,28 @@ pub struct Sample {
     pub merged_windows: u64,
 }
 
-/// Puts the samples in the order that was asked for.
+/// Puts samples in the order that was asked for.
 pub fn sort(samples: &mut [Sample], by: Sort) {
+    sort_by(samples, by, |sample| sample);
+}
+
+/// Puts what has samples in the order that was asked for.
+pub fn sort_by<T>(them: &mut [T], by: Sort, sample: impl Fn(&T) -> &Sample) {
+    let highest_first = |of: fn(&Sample) -> f64| {
+        let sample = &sample;
+        move |a: &T, b: &T| of(sample(b)).total_cmp(&of(sample(a)))
+    };
+    // Stable: those that are equal stay in the order of their names.
+    them.sort_by_cached_key(|it| {
+        (
+            sample(it).counter.parse().unwrap_or(u32::MAX),
+            sample(it).counter.clone(),
+        )
+    });
     match by {
-        Sort::Name => {
-            samples.sort_by_key(|s| (s.counter.parse().unwrap_or(u32::MAX), s.counter.clone()))
-        }
-        Sort::Rate => samples.sort_by_key(|s| Reverse(s.bits_per_second)),
-        Sort::Peak => {
-            samples.sort_by_key(|s| Reverse(s.peak_bytes * 1_000_000 / s.period_ns.max(1)))
-        }
-        Sort::Bursts => samples.sort_by_key(|s| Reverse(s.bursts)),
+        Sort::Name => {}
+        Sort::Rate => them.sort_by(highest_first(|s| s.bits_per_second.unwrap_or(0) as f64)),
+        Sort::Peak => them.sort_by(highest_first(|s| s.peak_bytes as f64 / s.period_ns as f64)),
+        Sort::Bursts => them.sort_by(highest_first(|s| s.bursts as f64)),
     }
 }

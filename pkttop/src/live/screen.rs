@@ -1,11 +1,188 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The live view on a terminal.
+//! The live view on a terminal: keys, pauses, and the terminal as it was.
 
-use super::watch::Watch;
-use crate::cli::Live;
+use super::draw;
+use super::sample::{self, Sample};
+use super::watch::{Watch, Worst};
+use crate::cli::{Live, Sort};
 use crate::signals::Stop;
-use anyhow::Result;
+use crate::units::Unit;
+use anyhow::{Context, Result};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::DefaultTerminal;
+use std::time::{Duration, Instant};
 
-pub fn run(_args: &Live, _watch: Watch, _stop: &Stop) -> Result<()> {
+/// How soon a key is answered.
+const KEYS: Duration = Duration::from_millis(50);
+
+/// One counter as it is shown; a pause keeps it.
+#[derive(Debug)]
+pub struct Shown {
+    /// The last look.
+    pub sample: Sample,
+    /// Fullest window of each tick, bytes.
+    pub history: Vec<u64>,
+    /// The worst window and what was around it.
+    pub worst: Worst,
+    /// Bytes from which on a window is in a burst.
+    pub threshold_bytes: f64,
+}
+
+/// What is on the screen.
+#[derive(Debug)]
+pub struct Screen {
+    /// The counters, sorted.
+    pub shown: Vec<Shown>,
+    /// Name of the selected one: it stays selected when the order changes.
+    pub selected: Option<String>,
+    /// Unit of the rates.
+    pub unit: Unit,
+    /// Order of the counters.
+    pub sort: Sort,
+    /// Nothing moves.
+    pub is_paused: bool,
+    /// The keys are explained.
+    pub is_help: bool,
+    /// What a burst is.
+    pub bursts: String,
+}
+
+/// What a key asks of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    None,
+    Quit,
+    Suspend,
+    Reset,
+}
+
+/// Runs until `q` or a signal. The terminal is given back also when this panics.
+pub fn run(args: &Live, mut watch: Watch, stop: &Stop) -> Result<()> {
+    let rate = crate::units::short(watch.threshold.rate.0);
+    let mut screen = Screen {
+        shown: Vec::new(),
+        selected: None,
+        unit: args.units,
+        sort: args.sort,
+        is_paused: false,
+        is_help: false,
+        bursts: format!("burst: {rate}bit/s or more, {}", watch.threshold.reason),
+    };
+    // Its panic hook restores the terminal before the message is printed.
+    let mut terminal = ratatui::try_init().context("the terminal")?;
+    let done = screen.watch(args, &mut watch, &mut terminal, stop);
+    ratatui::restore();
+    done
+}
+
+impl Screen {
+    fn watch(
+        &mut self,
+        args: &Live,
+        watch: &mut Watch,
+        terminal: &mut DefaultTerminal,
+        stop: &Stop,
+    ) -> Result<()> {
+        let mut next_tick = Instant::now();
+        while !stop.is_wanted() {
+            watch.gather(next_tick.min(Instant::now() + KEYS), stop)?;
+            let is_tick = Instant::now() >= next_tick;
+            if is_tick {
+                let samples = watch.tick()?;
+                next_tick += args.delay;
+                if !self.is_paused {
+                    self.show(watch, samples);
+                }
+            }
+            let mut is_touched = is_tick;
+            while event::poll(Duration::ZERO)? {
+                is_touched = true;
+                match event::read()? {
+                    Event::Key(key) if key.kind != KeyEventKind::Release => match self.key(key) {
+                        Wish::None => {}
+                        Wish::Quit => return Ok(()),
+                        Wish::Suspend => suspend(terminal)?,
+                        Wish::Reset => watch
+                            .counters
+                            .iter_mut()
+                            .for_each(|counter| counter.reset()),
+                    },
+                    _ => {}
+                }
+            }
+            if is_touched {
+                terminal.draw(|frame| draw::screen(frame, self))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, watch: &Watch, samples: Vec<Sample>) {
+        self.shown = samples
+            .into_iter()
+            .zip(&watch.counters)
+            .map(|(sample, counter)| Shown {
+                threshold_bytes: watch.threshold.rate.bytes_in(sample.period_ns),
+                history: counter.history.iter().copied().collect(),
+                worst: counter.worst.clone(),
+                sample,
+            })
+            .collect();
+        self.order();
+    }
+
+    fn order(&mut self) {
+        let sort = self.sort;
+        sample::sort_by(&mut self.shown, sort, |shown| &shown.sample);
+    }
+
+    /// Row of the selected counter.
+    pub fn selected_row(&self) -> usize {
+        let selected = self.selected.as_deref();
+        self.shown
+            .iter()
+            .position(|shown| Some(shown.sample.counter.as_str()) == selected)
+            .unwrap_or(0)
+    }
+
+    fn select(&mut self, row: usize) {
+        let row = row.min(self.shown.len().saturating_sub(1));
+        self.selected = self
+            .shown
+            .get(row)
+            .map(|shown| shown.sample.counter.clone());
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Wish {
+        let has_ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c') if has_ctrl => return Wish::Quit,
+            KeyCode::Char('z') if has_ctrl => return Wish::Suspend,
+            KeyCode::Char('h' | '?') => self.is_help = !self.is_help,
+            KeyCode::Esc if self.is_help => self.is_help = false,
+            KeyCode::Char('q') | KeyCode::Esc => return Wish::Quit,
+            KeyCode::Char(' ' | 'p') => self.is_paused = !self.is_paused,
+            KeyCode::Char('r') => return Wish::Reset,
+            KeyCode::Char('u') => self.unit = self.unit.next(),
+            KeyCode::Char('s') => {
+                self.select(self.selected_row());
+                self.sort = self.sort.next();
+                self.order();
+            }
+            KeyCode::Up | KeyCode::Char('k') => self.select(self.selected_row().saturating_sub(1)),
+            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected_row() + 1),
+            KeyCode::Home => self.select(0),
+            KeyCode::End => self.select(usize::MAX),
+            _ => {}
+        }
+        Wish::None
+    }
+}
+
+/// Gives the terminal back to the shell until `fg`.
+fn suspend(terminal: &mut DefaultTerminal) -> Result<()> {
+    ratatui::restore();
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+    *terminal = ratatui::try_init().context("the terminal")?;
     Ok(())
 }

@@ -126,12 +126,6 @@ impl Watch {
                 watched.status = source.status;
             }
         }
-        let now = now_ns();
-        let samples = self
-            .counters
-            .iter_mut()
-            .map(|watched| watched.sample(now))
-            .collect();
         if Instant::now() >= self.next_rescan {
             self.next_rescan = Instant::now() + RESCAN;
             for gone in self.feed.rescan()? {
@@ -139,7 +133,12 @@ impl Watch {
                     .retain(|watched| watched.serial != gone.serial);
             }
         }
-        Ok(samples)
+        let now = now_ns();
+        Ok(self
+            .counters
+            .iter_mut()
+            .map(|watched| watched.sample(now))
+            .collect())
     }
 }
 
