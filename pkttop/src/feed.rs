@@ -5,7 +5,7 @@ use crate::contract::Audit;
 use crate::data::{Data, Drained};
 use crate::error::Obstacle;
 use crate::proc::{Counter, Home};
-use crate::units::now_ns;
+use crate::units::{now_ns, SECOND_NS};
 use anyhow::Result;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::time::{Duration, Instant};
@@ -18,6 +18,9 @@ const REST_MAX: Duration = Duration::from_millis(20);
 const REST_MIN: Duration = Duration::from_millis(1);
 /// Sleep after a poll that promised rows and had none: a plain file always promises.
 const FALSE_ALARM: Duration = Duration::from_millis(5);
+
+/// Longest wait for the windows around the last look.
+const SETTLE_MAX_NS: u64 = 3 * SECOND_NS;
 
 /// An open counter.
 #[derive(Debug)]
@@ -161,6 +164,26 @@ impl Feed {
                 source.status = status;
             }
         }
+    }
+
+    /// Looks at every `status`, waits for the windows around the look, and looks again, so that
+    /// every [`Audit`] is complete; three seconds at most.
+    pub fn settle(&mut self, sink: &mut dyn FnMut(&Source, &[Row]) -> Result<()>) -> Result<()> {
+        self.drain(sink)?;
+        self.look();
+        let due = self
+            .sources
+            .iter()
+            .filter_map(|source| source.audit.due_ns())
+            .max();
+        let end = due.unwrap_or(0).min(now_ns() + SETTLE_MAX_NS);
+        while now_ns() < end {
+            self.drain(sink)?;
+            self.wait(Duration::from_nanos(end.saturating_sub(now_ns())));
+        }
+        self.drain(sink)?;
+        self.look();
+        Ok(())
     }
 
     /// Closes the counters that went away, which it returns, and opens those that came.

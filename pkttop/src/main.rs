@@ -2,6 +2,7 @@
 //! pkttop: see the bursts that the counters of xt_pktstat count, keep them, send them on.
 
 mod burst;
+mod check;
 mod cli;
 mod contract;
 mod data;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Some(cli::Command::Record(args)) => record::run(args).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Report(args)) => report::run(args).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Export(args)) => export::run(args).map(|()| ExitCode::SUCCESS),
+        Some(cli::Command::Check(args)) => check::run(args),
         Some(_) => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -7,17 +7,15 @@ use crate::feed::{Feed, Source};
 use crate::proc::Home;
 use crate::recording::{self, Origin, Writer};
 use crate::signals::Stop;
-use crate::units::{now_ns, short_time, SECOND_NS};
+use crate::units::{short_time, SECOND_NS};
 use anyhow::{Context, Result};
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use xt_pktstat::row::Row;
 
 /// How often status, flush and progress line come.
 const TICK: Duration = Duration::from_secs(1);
-/// Longest wait at the end for the windows that are open.
-const LAST_WAIT_MAX_NS: u64 = 3 * SECOND_NS;
-
 /// One counter's part of the recording.
 #[derive(Debug)]
 struct Part {
@@ -95,67 +93,53 @@ impl Part {
     }
 }
 
-struct Recorder<'a> {
-    path: &'a std::path::Path,
+/// Where the rows go.
+struct Tape<'a> {
+    path: &'a Path,
     host: String,
-    feed: Feed,
     writer: Box<dyn Writer>,
     parts: Vec<Part>,
 }
 
-impl Recorder<'_> {
-    fn drain(&mut self) -> Result<()> {
-        let Recorder {
-            path,
-            host,
-            feed,
-            writer,
-            parts,
-        } = self;
-        feed.drain(&mut |source, rows| {
-            let at = parts.iter().position(|part| part.serial == source.serial);
-            let part = match at {
-                Some(at) => &mut parts[at],
-                None => {
-                    let mut part = Part::new(source, host);
-                    if rows.is_empty() {
-                        // Idle time at the beginning is part of the recording.
-                        let mark = part.idle_mark(source.heard_until_ns);
-                        writer
-                            .rows(&part.origin, mark.as_slice())
-                            .with_context(|| path.display().to_string())?;
-                    }
-                    parts.push(part);
-                    parts.last_mut().expect("one was pushed")
+impl Tape<'_> {
+    fn take(&mut self, source: &Source, rows: &[Row]) -> Result<()> {
+        let at = self
+            .parts
+            .iter()
+            .position(|part| part.serial == source.serial);
+        let at = match at {
+            Some(at) => at,
+            None => {
+                let part = Part::new(source, &self.host);
+                if rows.is_empty() {
+                    // Idle time at the beginning is part of the recording.
+                    let mark = part.idle_mark(source.heard_until_ns);
+                    self.write(&part.origin, mark.as_slice())?;
                 }
-            };
-            part.take(rows);
-            writer
-                .rows(&part.origin, rows)
-                .with_context(|| path.display().to_string())
-        })
+                self.parts.push(part);
+                self.parts.len() - 1
+            }
+        };
+        self.parts[at].take(rows);
+        let origin = self.parts[at].origin.clone();
+        self.write(&origin, rows)
     }
 
-    /// Looks at every status, and lets counters come and go.
-    fn tick(&mut self) -> Result<()> {
-        self.feed.look();
-        for source in &self.feed.sources {
-            if let Some(part) = self
-                .parts
-                .iter_mut()
-                .find(|part| part.serial == source.serial)
+    fn write(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+        self.writer
+            .rows(origin, rows)
+            .with_context(|| self.path.display().to_string())
+    }
+
+    /// Takes what the counters say of themselves, those that went away too.
+    fn settle(&mut self, sources: &[Source], gone: &[Source]) -> Result<()> {
+        for part in &mut self.parts {
+            let last = gone.iter().find(|source| source.serial == part.serial);
+            part.gone |= last.is_some();
+            if let Some(source) =
+                last.or(sources.iter().find(|source| source.serial == part.serial))
             {
                 part.settle(source);
-            }
-        }
-        for source in self.feed.rescan()? {
-            if let Some(part) = self
-                .parts
-                .iter_mut()
-                .find(|part| part.serial == source.serial)
-            {
-                part.settle(&source);
-                part.gone = true;
             }
         }
         self.writer
@@ -163,32 +147,12 @@ impl Recorder<'_> {
             .with_context(|| self.path.display().to_string())
     }
 
-    /// Waits for the windows that were open at the last look, so that the totals can be compared.
-    fn complete_last_look(&mut self) -> Result<()> {
-        self.drain()?;
-        self.feed.look();
-        let due = self
-            .feed
-            .sources
-            .iter()
-            .filter_map(|source| source.audit.due_ns())
-            .max();
-        let end = due.unwrap_or(0).min(now_ns() + LAST_WAIT_MAX_NS);
-        while now_ns() < end {
-            self.drain()?;
-            self.feed
-                .wait(Duration::from_nanos(end.saturating_sub(now_ns())));
-        }
-        self.drain()?;
-        self.tick()
-    }
-
-    fn write_end_marks(&mut self) -> Result<()> {
-        for source in &self.feed.sources {
+    fn write_end_marks(&mut self, sources: &[Source]) -> Result<()> {
+        for source in sources {
             if let Some(part) = self.parts.iter().find(|part| part.serial == source.serial) {
                 let last_closed_ns = source.heard_until_ns.saturating_sub(part.origin.period_ns);
-                let mark = part.idle_mark(last_closed_ns);
-                self.writer.rows(&part.origin, mark.as_slice())?;
+                let (origin, mark) = (part.origin.clone(), part.idle_mark(last_closed_ns));
+                self.write(&origin, mark.as_slice())?;
             }
         }
         Ok(())
@@ -198,17 +162,16 @@ impl Recorder<'_> {
 /// `pkttop record`.
 pub fn run(args: &Record) -> Result<()> {
     let home = Home::open(&args.place.root, args.place.netns.as_deref())?;
-    let feed = Feed::open(home, &args.names)?;
+    let mut feed = Feed::open(home, &args.names)?;
     let stop = Stop::listen()?;
     let writer = recording::create(&args.output, args.force)?;
     let host = args
         .host
         .clone()
         .unwrap_or_else(|| host_name(args.place.netns.as_deref()));
-    let mut recorder = Recorder {
+    let mut tape = Tape {
         path: &args.output,
         host,
-        feed,
         writer,
         parts: Vec::new(),
     };
@@ -218,34 +181,35 @@ pub fn run(args: &Record) -> Result<()> {
     let end = args.time.map(|time| begin + time);
     let mut next_tick = begin;
     while !stop.is_wanted() && end.is_none_or(|end| Instant::now() < end) {
-        recorder.drain()?;
+        feed.drain(&mut |source, rows| tape.take(source, rows))?;
         let now = Instant::now();
         if now >= next_tick {
-            recorder.tick()?;
+            feed.look();
+            let gone = feed.rescan()?;
+            tape.settle(&feed.sources, &gone)?;
             next_tick = now + TICK;
             if shows_progress {
-                progress(&recorder.parts, begin.elapsed());
+                progress(&tape.parts, begin.elapsed());
             }
         }
         let until = end.map_or(next_tick, |end| end.min(next_tick));
-        recorder
-            .feed
-            .wait(until.saturating_duration_since(Instant::now()));
+        feed.wait(until.saturating_duration_since(Instant::now()));
     }
-    recorder.complete_last_look()?;
-    recorder.write_end_marks()?;
-    recorder
-        .writer
+    feed.settle(&mut |source, rows| tape.take(source, rows))?;
+    let gone = feed.rescan()?;
+    tape.settle(&feed.sources, &gone)?;
+    tape.write_end_marks(&feed.sources)?;
+    tape.writer
         .finish()
         .with_context(|| args.output.display().to_string())?;
 
     if shows_progress {
         let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
-    for part in recorder.parts.iter().filter(|_| !args.quiet) {
+    for part in tape.parts.iter().filter(|_| !args.quiet) {
         let _ = writeln!(std::io::stderr(), "{}", part.summary());
     }
-    let broken = recorder
+    let broken = tape
         .parts
         .iter()
         .filter(|part| part.verdict.is_broken())
