@@ -69,6 +69,7 @@ fi
 
 claim "a name is no matter of numbers"
 fresh 3 4
+# shellcheck disable=SC2086 # words
 in_ns n1 "$ipt" -A INPUT $spec --name web
 restore <<-END
 	*filter
