@@ -38,19 +38,19 @@ void pktstat_shim_free(void *memory)
 
 void *pktstat_shim_percpu_alloc(size_t size, size_t align)
 {
-	return (__force void *)__alloc_percpu_gfp(size, align,
-						  GFP_KERNEL_ACCOUNT |
-						  __GFP_NOWARN);
+	return pktstat_from_percpu(__alloc_percpu_gfp(size, align,
+						      GFP_KERNEL_ACCOUNT |
+						      __GFP_NOWARN));
 }
 
 void pktstat_shim_percpu_free(void *block)
 {
-	free_percpu((void __percpu *)block);
+	free_percpu(pktstat_to_percpu(block));
 }
 
 void *pktstat_shim_percpu_on(void *block, int cpu)
 {
-	return per_cpu_ptr((void __percpu *)block, cpu);
+	return per_cpu_ptr(pktstat_to_percpu(block), cpu);
 }
 
 int pktstat_shim_next_cpu(int cpu)

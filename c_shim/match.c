@@ -49,7 +49,7 @@ static __always_inline bool turn(const struct sk_buff *skb, void *block,
 
 	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
 	local_irq_save(flags);
-	pktstat_rs_turn(this_cpu_ptr((void __percpu *)block), pktstat_ticks(),
+	pktstat_rs_turn(this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
 			pktstat_ticks_khz(), ktime_get_real_ns(), skb, skb->len,
 			counted);
 	local_irq_restore(flags);

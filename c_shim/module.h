@@ -3,6 +3,22 @@
 #ifndef PKTSTAT_MODULE_H
 #define PKTSTAT_MODULE_H
 
+#include <linux/compiler_types.h>
+
+/*
+ * Rust has a per-CPU block as a plain pointer. From 6.15 on these are two
+ * address spaces to the compiler, and only a number goes from one to the other.
+ */
+static inline void __percpu *pktstat_to_percpu(void *block)
+{
+	return (void __percpu *)(__force unsigned long)block;
+}
+
+static inline void *pktstat_from_percpu(void __percpu *block)
+{
+	return (void *)(__force unsigned long)block;
+}
+
 /* The pollers of a counter wait here; see proc.c. */
 struct wait_queue_head *pktstat_pollers(const void *key);
 void pktstat_proc_init(void);
