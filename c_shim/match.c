@@ -199,11 +199,16 @@ static int __init pktstat_init(void)
 	err = xt_register_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	if (err)
 		goto err_net;
+	err = pktstat_kstat_init();
+	if (err)
+		goto err_matches;
 
 	pr_info("version %s, rule config %zu bytes\n", PKTSTAT_VERSION,
 		sizeof(struct xt_pktstat_info));
 	return 0;
 
+err_matches:
+	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 err_net:
 	unregister_pernet_subsys(&pktstat_net_ops);
 	pktstat_proc_exit();
@@ -212,6 +217,7 @@ err_net:
 
 static void __exit pktstat_exit(void)
 {
+	pktstat_kstat_exit();
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	unregister_pernet_subsys(&pktstat_net_ops);
 	pktstat_proc_exit();

@@ -24,4 +24,7 @@ struct wait_queue_head *pktstat_pollers(const void *key);
 void pktstat_proc_init(void);
 void pktstat_proc_exit(void);
 
+int pktstat_kstat_init(void);
+void pktstat_kstat_exit(void);
+
 #endif

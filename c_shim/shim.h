@@ -102,4 +102,48 @@ bool pktstat_rs_data_poll(void *open, struct file *file,
 void pktstat_rs_data_release(void *open);
 size_t pktstat_rs_status(void *counter, char *text, size_t size);
 
+/* kstat.c */
+
+#define PKTSTAT_FLOW_V4 4
+#define PKTSTAT_FLOW_V6 6
+
+/* What is counted together; unused bytes are zero. src/kstat/flow.rs */
+struct pktstat_flow {
+	__u8 family;
+	__u8 protocol;
+	__u8 zero[6];
+	__u8 source[16];
+	__u8 destination[16];
+	char device[16];
+} __attribute__((aligned(8)));
+
+extern unsigned int pktstat_shim_kstat_entries;
+
+/* Packets go to `block`, a per-CPU allocation; once unhooked, until RCU says. */
+int pktstat_shim_kstat_hook(void *block);
+void pktstat_shim_kstat_unhook(void);
+
+void pktstat_shim_synchronize_rcu(void);
+void pktstat_shim_cond_resched(void);
+void pktstat_shim_random(void *to, size_t len);
+
+/* Interrupts off; `cpu` is this CPU's part of the block. */
+void pktstat_rs_kstat_packet(const void *cpu, const struct pktstat_flow *flow,
+			     __u32 bytes);
+
+/* All that follows may sleep. */
+void *pktstat_rs_kstat_new(void);
+void pktstat_rs_kstat_free(void *kstat);
+bool pktstat_rs_kstat_enabled(void *kstat);
+int pktstat_rs_kstat_enable(void *kstat, bool enable);
+
+#define PKTSTAT_KSTAT_COUNTER_TEXT 11
+size_t pktstat_rs_kstat_counter(void *kstat, char *text);
+int pktstat_rs_kstat_set_counter(void *kstat, const char *text, size_t len);
+
+int pktstat_rs_kstat_nout_open(void *kstat, void **open);
+const char *pktstat_rs_kstat_nout_text(const void *open, size_t *len);
+void pktstat_rs_kstat_nout_release(void *open);
+int pktstat_rs_kstat_nout_write(void *kstat, const char *text, size_t len);
+
 #endif

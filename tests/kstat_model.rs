@@ -267,7 +267,9 @@ fn the_text_is_the_header_the_rows_and_other() {
     twins.run(&Event::Cut);
     twins.run(&Event::Fold);
     let mut text = Vec::new();
-    nout::lines(&twins.ledger, |line| text.extend_from_slice(line));
+    nout::lines(twins.ledger.published(), |line| {
+        text.extend_from_slice(line)
+    });
     assert_eq!(
         String::from_utf8(text).unwrap(),
         "# protocol source destination device frames bytes\n\

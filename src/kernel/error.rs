@@ -33,6 +33,7 @@ errors! {
     EFAULT = 14;
     EINVAL = 22;
     ENOSPC = 28;
+    ERANGE = 34;
 }
 
 /// What a fallible function gives.

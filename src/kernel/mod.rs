@@ -7,6 +7,7 @@
 mod counter;
 mod data;
 mod error;
+mod kstat;
 mod log;
 mod matching;
 mod memory;

@@ -75,7 +75,8 @@ fn next_cpu(cpu: i32) -> Option<i32> {
     (next >= 0).then_some(next)
 }
 
-fn possible_cpus() -> impl Iterator<Item = i32> {
+/// The CPUs that there may ever be.
+pub fn possible_cpus() -> impl Iterator<Item = i32> {
     core::iter::successors(next_cpu(-1), |&cpu| next_cpu(cpu))
 }
 

@@ -4,8 +4,6 @@
 use super::address;
 use super::bank::Count;
 use super::flow::{Flow, DEVICE_SIZE};
-use super::ledger::Ledger;
-use super::table::Memory;
 use crate::decimal::Writer;
 
 /// The first line.
@@ -14,11 +12,14 @@ pub const HEADER: &str = "# protocol source destination device frames bytes\n";
 /// five spaces and a newline.
 pub const ROW_MAX: usize = 7 + 2 * address::TEXT + 4 * (DEVICE_SIZE - 1) + 2 * 20 + 6;
 
-/// Hands out the text of what a ledger has published, line by line.
-pub fn lines<M: Memory>(ledger: &Ledger<M>, mut line: impl FnMut(&[u8])) {
+/// Hands out the text of what is published (without a flow: what did not fit), line by line.
+pub fn lines<'f>(
+    published: impl Iterator<Item = (Option<&'f Flow>, Count)>,
+    mut line: impl FnMut(&[u8]),
+) {
     line(HEADER.as_bytes());
     let mut row = [0; ROW_MAX];
-    for (flow, count) in ledger.published() {
+    for (flow, count) in published {
         let mut writer = Writer::new(&mut row);
         write_row(flow, count, &mut writer);
         let length = writer.written();

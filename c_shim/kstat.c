@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kstat: the hooks, and the files that start, stop and show it. */
+
+#include <linux/init.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/moduleparam.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/proc_fs.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/skbuff.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+
+#include "compat.h"
+#include "module.h"
+#include "shim.h"
+
+unsigned int pktstat_shim_kstat_entries = 4096;
+module_param_named(kstat_entries, pktstat_shim_kstat_entries, uint, 0444);
+MODULE_PARM_DESC(kstat_entries, "flows that kstat tells apart");
+
+/* Rust's; made before the files below, and gone after them. */
+static void *rust_kstat;
+
+/* --- Packets ------------------------------------------------------------- */
+
+/*
+ * Interrupts off, on PREEMPT_RT too: what a CPU counts into is its own, and
+ * synchronize_rcu() waits for whoever has them off.
+ */
+static void count(void *block, const struct pktstat_flow *flow, u32 len)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	pktstat_rs_kstat_packet(this_cpu_ptr((void __percpu *)block), flow,
+				len);
+	local_irq_restore(flags);
+}
+
+static unsigned int kstat_v4(void *block, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	const struct iphdr *ip = ip_hdr(skb);
+	struct pktstat_flow flow = {
+		.family = PKTSTAT_FLOW_V4,
+		.protocol = ip->protocol,
+	};
+
+	memcpy(flow.source, &ip->saddr, sizeof(ip->saddr));
+	memcpy(flow.destination, &ip->daddr, sizeof(ip->daddr));
+	if (state->out)
+		memcpy(flow.device, state->out->name, sizeof(flow.device));
+	count(block, &flow, skb->len);
+	return NF_ACCEPT;
+}
+
+static unsigned int kstat_v6(void *block, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	const struct ipv6hdr *ip = ipv6_hdr(skb);
+	struct pktstat_flow flow = {
+		.family = PKTSTAT_FLOW_V6,
+		.protocol = ip->nexthdr,
+	};
+
+	if (ipv6_ext_hdr(ip->nexthdr)) {
+		unsigned short fragment;
+		unsigned int offset = 0;
+		int protocol = ipv6_find_hdr(skb, &offset, -1, &fragment, NULL);
+
+		if (protocol >= 0)
+			flow.protocol = protocol;
+	}
+	memcpy(flow.source, &ip->saddr, sizeof(ip->saddr));
+	memcpy(flow.destination, &ip->daddr, sizeof(ip->daddr));
+	if (state->out)
+		memcpy(flow.device, state->out->name, sizeof(flow.device));
+	count(block, &flow, skb->len);
+	return NF_ACCEPT;
+}
+
+static struct nf_hook_ops hooks[] = {
+	{
+		.hook		= kstat_v4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_POST_ROUTING,
+		.priority	= NF_IP_PRI_LAST,
+	},
+	{
+		.hook		= kstat_v6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_POST_ROUTING,
+		.priority	= NF_IP6_PRI_LAST,
+	},
+};
+
+int pktstat_shim_kstat_hook(void *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		hooks[i].priv = block;
+	return nf_register_net_hooks(&init_net, hooks, ARRAY_SIZE(hooks));
+}
+
+void pktstat_shim_kstat_unhook(void)
+{
+	nf_unregister_net_hooks(&init_net, hooks, ARRAY_SIZE(hooks));
+}
+
+/* --- Words that Rust lacks ------------------------------------------------ */
+
+void pktstat_shim_synchronize_rcu(void)
+{
+	synchronize_rcu();
+}
+
+void pktstat_shim_cond_resched(void)
+{
+	cond_resched();
+}
+
+void pktstat_shim_random(void *to, size_t len)
+{
+	get_random_bytes(to, len);
+}
+
+/* --- /sys/kernel/kstat ----------------------------------------------------- */
+
+static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%d\n", pktstat_rs_kstat_enabled(rust_kstat));
+}
+
+static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t len)
+{
+	bool enable;
+	int err = kstrtobool(buf, &enable);
+
+	if (!err)
+		err = pktstat_rs_kstat_enable(rust_kstat, enable);
+	return err ?: len;
+}
+
+static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
+
+/* --- /proc/kstat ----------------------------------------------------------- */
+
+/* More than any number that is worth an answer of its own. */
+#define WRITE_MAX 64
+
+/* What was written, and its length; else a negative errno. */
+static ssize_t written(char *text, const char __user *from, size_t len)
+{
+	if (len > WRITE_MAX)
+		return -EINVAL;
+	return copy_from_user(text, from, len) ? -EFAULT : len;
+}
+
+static ssize_t counter_read(struct file *file, char __user *to, size_t len,
+			    loff_t *pos)
+{
+	char text[PKTSTAT_KSTAT_COUNTER_TEXT];
+	size_t size = pktstat_rs_kstat_counter(rust_kstat, text);
+
+	return simple_read_from_buffer(to, len, pos, text, size);
+}
+
+static ssize_t counter_write(struct file *file, const char __user *from,
+			     size_t len, loff_t *pos)
+{
+	char text[WRITE_MAX];
+	ssize_t size = written(text, from, len);
+	int err;
+
+	if (size < 0)
+		return size;
+	err = pktstat_rs_kstat_set_counter(rust_kstat, text, size);
+	return err ?: size;
+}
+
+static const struct proc_ops counter_ops = {
+	.proc_read	= counter_read,
+	.proc_write	= counter_write,
+	.proc_lseek	= default_llseek,
+};
+
+/* The text is made when the file is opened, and then it stays as it is. */
+static int nout_open(struct inode *inode, struct file *file)
+{
+	int err = 0;
+
+	file->private_data = NULL;
+	if (file->f_mode & FMODE_READ)
+		err = pktstat_rs_kstat_nout_open(rust_kstat, &file->private_data);
+	return err;
+}
+
+static ssize_t nout_read(struct file *file, char __user *to, size_t len,
+			 loff_t *pos)
+{
+	size_t size;
+	const char *text = pktstat_rs_kstat_nout_text(file->private_data,
+						      &size);
+
+	return simple_read_from_buffer(to, len, pos, text, size);
+}
+
+static ssize_t nout_write(struct file *file, const char __user *from,
+			  size_t len, loff_t *pos)
+{
+	char text[WRITE_MAX];
+	ssize_t size = written(text, from, len);
+	int err;
+
+	if (size < 0)
+		return size;
+	err = pktstat_rs_kstat_nout_write(rust_kstat, text, size);
+	return err ?: size;
+}
+
+static int nout_release(struct inode *inode, struct file *file)
+{
+	if (file->private_data)
+		pktstat_rs_kstat_nout_release(file->private_data);
+	return 0;
+}
+
+static const struct proc_ops nout_ops = {
+	.proc_open	= nout_open,
+	.proc_read	= nout_read,
+	.proc_write	= nout_write,
+	.proc_lseek	= default_llseek,
+	.proc_release	= nout_release,
+};
+
+/* --- The module ------------------------------------------------------------ */
+
+static struct kobject *sysfs_dir;
+static struct proc_dir_entry *proc_dir;
+
+int __init pktstat_kstat_init(void)
+{
+	int err = -ENOMEM;
+
+	rust_kstat = pktstat_rs_kstat_new();
+	if (!rust_kstat)
+		return err;
+
+	proc_dir = proc_mkdir("kstat", NULL);
+	if (!proc_dir)
+		goto err_kstat;
+	if (!proc_create("counter", 0644, proc_dir, &counter_ops) ||
+	    !proc_create("nout", 0640, proc_dir, &nout_ops))
+		goto err_proc;
+
+	sysfs_dir = kobject_create_and_add("kstat", kernel_kobj);
+	if (!sysfs_dir)
+		goto err_proc;
+	err = sysfs_create_file(sysfs_dir, &enabled_attr.attr);
+	if (err)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	kobject_put(sysfs_dir);
+err_proc:
+	proc_remove(proc_dir);
+err_kstat:
+	pktstat_rs_kstat_free(rust_kstat);
+	return err;
+}
+
+/* Removing a file waits for who is in it, and releases a nout that is open. */
+void pktstat_kstat_exit(void)
+{
+	sysfs_remove_file(sysfs_dir, &enabled_attr.attr);
+	kobject_put(sysfs_dir);
+	proc_remove(proc_dir);
+	pktstat_rs_kstat_free(rust_kstat);
+}
