@@ -11,7 +11,9 @@ mod export;
 mod feed;
 mod live;
 mod load;
+mod manual;
 mod meter;
+mod plot;
 mod proc;
 mod record;
 mod recording;
@@ -22,25 +24,33 @@ mod timeline;
 mod units;
 
 use clap::Parser;
+use cli::Command;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let done = match &cli.command {
-        None => live::run(&cli.live).map(|()| ExitCode::SUCCESS),
-        Some(cli::Command::Record(args)) => record::run(args).map(|()| ExitCode::SUCCESS),
-        Some(cli::Command::Report(args)) => report::run(args).map(|()| ExitCode::SUCCESS),
-        Some(cli::Command::Export(args)) => export::run(args).map(|()| ExitCode::SUCCESS),
-        Some(cli::Command::Check(args)) => check::run(args),
-        Some(_) => Ok(ExitCode::SUCCESS),
+        None => live::run(&cli.live),
+        Some(Command::Record(args)) => record::run(args),
+        Some(Command::Report(args)) => report::run(args),
+        Some(Command::Plot(args)) => plot::run(args),
+        Some(Command::Export(args)) => export::run(args),
+        Some(Command::Check(args)) => match check::run(args) {
+            // What is not well has been said.
+            Ok(false) => return ExitCode::FAILURE,
+            other => other.map(|_| ()),
+        },
+        Some(Command::Completions { shell }) => manual::completions(*shell),
+        Some(Command::Man { directory }) => manual::pages(directory),
     };
-    done.unwrap_or_else(|error| {
-        if error::is_broken_pipe(&error) {
-            return ExitCode::SUCCESS;
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever closed standard error does not want to hear it.
+            let _ = writeln!(std::io::stderr(), "pkttop: {error:#}");
+            ExitCode::FAILURE
         }
-        // Whoever closed standard error does not want to hear it.
-        let _ = writeln!(std::io::stderr(), "pkttop: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }
