@@ -152,10 +152,13 @@ fn hand_over(pipe: &mut File, feed: &Mutex<Feed>) -> Result<bool, Box<dyn Error>
     Ok(!ends[0].revents().contains(PollFlags::ERR))
 }
 
-/// Answers each reader of `status`.
+/// Answers each reader of `status`, each through a pipe of its own: two answers would run together.
 fn serve_status(path: &Path, feed: &Mutex<Feed>) -> Result<(), Box<dyn Error>> {
+    let next = path.with_extension("next");
     loop {
         let mut pipe = OpenOptions::new().write(true).open(path)?;
+        make_pipe(&next)?;
+        std::fs::rename(&next, path)?;
         let status = feed
             .lock()
             .map_err(|_| "a thread panicked")?
@@ -166,10 +169,15 @@ fn serve_status(path: &Path, feed: &Mutex<Feed>) -> Result<(), Box<dyn Error>> {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
             _ => {}
         }
-        // Opened again too soon, the next answer would go to the same reader.
-        drop(pipe);
-        sleep(Duration::from_millis(5));
     }
+}
+
+fn make_pipe(path: &Path) -> rustix::io::Result<()> {
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::Mode::from_raw_mode(0o600),
+    )
 }
 
 fn time_ns(text: &str) -> Result<u64, Box<dyn Error>> {
@@ -212,14 +220,14 @@ fn start(root: &Path, order: &str) -> Result<(), Box<dyn Error>> {
     let serve: [(&str, Serve); 2] = [("data", serve_data), ("status", serve_status)];
     for (file, serve) in serve {
         let path: PathBuf = directory.join(file);
-        rustix::fs::mkfifoat(
-            rustix::fs::CWD,
-            &path,
-            rustix::fs::Mode::from_raw_mode(0o600),
-        )?;
+        make_pipe(&path)?;
         let feed = feed.clone();
         spawn(move || {
-            if let Err(error) = serve(&path, &feed) {
+            // Someone took the counter away, as deleting a rule does.
+            let is_gone = || !path.exists();
+            if let Err(error) =
+                serve(&path, &feed).or_else(|error| if is_gone() { Ok(()) } else { Err(error) })
+            {
                 eprintln!("feed: {}: {error}", path.display());
                 std::process::exit(1);
             }

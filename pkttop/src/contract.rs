@@ -12,6 +12,9 @@ use std::fmt;
 use xt_pktstat::row::Row;
 use xt_pktstat::status::Status;
 
+/// How long after its windows have closed a look is completed: on a busy machine the kernel's
+/// timers and our reads come late.
+const GRACE_NS: u64 = 100_000_000;
 /// Rows kept to find those in the windows just before a look.
 const RECENT: usize = 64;
 
@@ -143,8 +146,8 @@ impl Audit {
 
     /// When the look that waits can be completed, ns since the epoch.
     pub fn due_ns(&self) -> Option<u64> {
-        self.look
-            .map(|look| look.last_ns.saturating_add(2 * self.period_ns))
+        let wait_ns = 2 * self.period_ns + GRACE_NS;
+        self.look.map(|look| look.last_ns.saturating_add(wait_ns))
     }
 
     /// Takes a `status` that was read between two moments, after all rows there were.
@@ -256,7 +259,7 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
-    const PERIOD_NS: u64 = 100;
+    const PERIOD_NS: u64 = GRACE_NS;
 
     /// A counter that counts `load(window)` frames of 10 bytes in each window, read up to the last
     /// closed window, with `status` looked at in the middle of windows 10, 20, 30…
@@ -341,8 +344,8 @@ mod tests {
             bytes: 50,
             ..Status::default()
         };
-        audit.status(1000, status, 1001);
-        audit.status(2000, status, 2001);
+        audit.status(10 * PERIOD_NS, status, 10 * PERIOD_NS);
+        audit.status(20 * PERIOD_NS, status, 20 * PERIOD_NS);
         assert_eq!(
             audit.verdict(),
             Verdict::Surplus {
@@ -356,23 +359,23 @@ mod tests {
     fn nothing_is_concluded_over_merged_windows() {
         let mut audit = Audit::new(PERIOD_NS);
         audit.status(
-            1000,
+            10 * PERIOD_NS,
             Status {
                 frames: 5,
                 bytes: 5,
                 ..Status::default()
             },
-            1001,
+            10 * PERIOD_NS,
         );
         audit.status(
-            2000,
+            20 * PERIOD_NS,
             Status {
                 frames: 9,
                 bytes: 9,
                 merged: 1,
                 ..Status::default()
             },
-            2001,
+            20 * PERIOD_NS,
         );
         assert_eq!(audit.verdict(), Verdict::Unknown);
     }

@@ -152,7 +152,7 @@ fn history(values: &[u64], width: usize) -> String {
     let most = values.iter().max().copied().unwrap_or(0).max(1);
     let bar = |value: &u64| match value {
         0 => ' ',
-        _ => BARS[((*value as f64 / most as f64 * 8.0) as usize).min(7)],
+        _ => BARS[(*value as f64 / most as f64 * 8.0).ceil() as usize - 1],
     };
     values.iter().map(bar).collect()
 }
@@ -178,7 +178,8 @@ pub fn screen(frame: &mut Frame<'_>, screen: &Screen) {
     let state = if screen.is_paused { "  PAUSED" } else { "" };
     let count = screen.shown.len();
     let head = format!(
-        "pkttop: {count} counters, {}, by {}{state}   {}",
+        "pkttop: {count} counter{}, {}, by {}{state}   {}",
+        if count == 1 { "" } else { "s" },
         screen.unit.suffix(),
         screen.sort.word(),
         screen.bursts

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Recordings: nothing is lost, and what reads them finds what was there.
+
+mod common;
+
+use common::{run, text, wait_for, Counters, Running, PKTTOP};
+use std::process::{Command, Stdio};
+
+/// Sum of a column of a recording.
+fn sum(csv: &str, column: usize) -> u64 {
+    let numbers = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(column).expect("column"));
+    numbers
+        .map(|number| number.parse::<u64>().expect("number"))
+        .sum()
+}
+
+#[test]
+fn two_counters_of_ten_microseconds_lose_no_row() {
+    let counters = Counters::start(&["a:10us", "b:10us"]);
+    let file = counters.path().with_extension("csv");
+    let path = file.display().to_string();
+    let output = run(
+        &mut counters.pkttop(&["record", "--for", "2s", "-o", &path]),
+        0,
+    );
+    let summary = text(&output.stderr);
+    let csv = std::fs::read_to_string(&file).expect("recording");
+    std::fs::remove_file(&file).expect("remove");
+    assert!(csv.starts_with("host,counter,period_ns,timestamp_ns,frames,bytes\n"));
+    for (line, name) in summary.lines().zip(["a", "b"]) {
+        assert!(
+            line.starts_with(&format!("{name}: "))
+                && line.contains(" 0 merged: agrees with status"),
+            "{summary}"
+        );
+    }
+    // 200000 windows, about half of them with frames.
+    let rows = csv.lines().count();
+    assert!(rows > 100_000, "{rows}");
+    let told: u64 = summary
+        .lines()
+        .map(|line| {
+            line.split(' ')
+                .nth(3)
+                .expect("frames")
+                .parse::<u64>()
+                .expect("number")
+        })
+        .sum();
+    assert_eq!(sum(&csv, 4), told);
+}
+
+#[test]
+fn it_survives_a_counter_that_goes_away_and_ends_on_a_signal() {
+    let counters = Counters::start(&["keeps:1ms", "goes:1ms"]);
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let file = directory.path().join("x.jsonl");
+    let path = file.display().to_string();
+    let mut recorder = counters.pkttop(&["record", "-o", &path]);
+    let mut recorder = Running::start(recorder.stderr(Stdio::piped()));
+    let rows_of = |name: &str| {
+        let recording = std::fs::read_to_string(&file).unwrap_or_default();
+        recording
+            .lines()
+            .filter(|line| line.contains(&format!("\"counter\":\"{name}\"")))
+            .count()
+    };
+    wait_for("rows", || rows_of("goes") > 100);
+    counters.remove("goes");
+    let before = rows_of("keeps");
+    wait_for("more rows of the other", || rows_of("keeps") > before + 500);
+    let stderr = recorder.0.stderr.take().expect("stderr");
+    assert_eq!(recorder.terminate(), 0);
+    let summary = std::io::read_to_string(stderr).expect("summary");
+    assert!(
+        summary.contains("keeps: ") && summary.contains("; the counter went away\n"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_second_reader_is_found_out() {
+    // The kernel takes a row out for whoever reads it: here, totals that count more than the rows.
+    let root = tempfile::tempdir().expect("temporary directory");
+    common::recorded(root.path(), "web", "", &common::status(10, 1000));
+    let path = root.path().join("x.csv").display().to_string();
+    let mut recorder = Command::new(PKTTOP);
+    recorder
+        .args(["record", "web", "-o", &path, "--root"])
+        .arg(root.path());
+    let mut recorder = Running::start(recorder.stderr(Stdio::piped()));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::fs::write(root.path().join("web/status"), common::status(17, 1700)).expect("status");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let stderr = recorder.0.stderr.take().expect("stderr");
+    assert_eq!(recorder.terminate(), 1);
+    let summary = std::io::read_to_string(stderr).expect("summary");
+    assert!(
+        summary
+            .contains("DISAGREES with status: 7 frames, 700 bytes were counted and did not come"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn report_finds_the_bursts_that_were_fed() {
+    let counters = Counters::start(&["web:1ms:500ms"]);
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let file = directory.path().join("x.csv").display().to_string();
+    run(
+        &mut counters.pkttop(&["record", "-q", "--for", "3200ms", "-o", &file]),
+        0,
+    );
+    let output = run(
+        Command::new(PKTTOP).args(["report", "-j", "--link", "10G", &file]),
+        0,
+    );
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let told = &told[0];
+    let bursts = told["bursts"].as_u64().expect("number");
+    assert!((6..=8).contains(&bursts), "{told}");
+    assert_eq!(told["longest_burst_ns"], 3_000_000);
+    assert_eq!(told["burst_gap_ns_percentiles"]["p50"], 497_000_000);
+    assert_eq!(told["peak_bits_per_second"], 9e9);
+    assert_eq!(told["windows_over_link"], 0);
+    let text = text(
+        &run(
+            Command::new(PKTTOP).args(["report", "--link", "10G", "--list", "1", &file]),
+            0,
+        )
+        .stdout,
+    );
+    assert!(
+        text.contains("from 5.00Gbit/s on (50% of 10.0Gbit/s)"),
+        "{text}"
+    );
+
+    let svg = directory.path().join("x.svg");
+    run(
+        Command::new(PKTTOP).args(["plot", &file, "-o"]).arg(&svg),
+        0,
+    );
+    let svg = std::fs::read_to_string(svg).expect("picture");
+    assert!(svg.starts_with("<svg ") && svg.contains("worst burst, at") && svg.contains("#D62F27"));
+    let png = directory.path().join("x.png");
+    run(
+        Command::new(PKTTOP).args(["plot", &file, "-o"]).arg(&png),
+        0,
+    );
+    assert!(std::fs::read(png).expect("picture").starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn check_tells_contract_and_machine() {
+    let counters = Counters::start(&["web:1ms", "voip:100us"]);
+    let output = text(&counters.pkttop(&["check"]).output().expect("check").stdout);
+    for name in ["web", "voip"] {
+        let line = output
+            .lines()
+            .find(|line| line.split_whitespace().nth(1) == Some(name))
+            .expect("a line");
+        assert!(
+            line.starts_with("ok ") && line.contains("agrees with status"),
+            "{output}"
+        );
+    }
+    for topic in ["kernel", "module", "extension", "iptables"] {
+        assert!(
+            output
+                .lines()
+                .any(|line| line.split_whitespace().nth(1) == Some(topic)),
+            "{output}"
+        );
+    }
+    // Quiet says nothing, and its status is that of the machine.
+    let quiet = counters
+        .pkttop(&["check", "-q", "--no-read"])
+        .output()
+        .expect("check");
+    assert_eq!(
+        (text(&quiet.stdout), text(&quiet.stderr)),
+        (String::new(), String::new())
+    );
+    assert_eq!(
+        quiet.status.success(),
+        !output.lines().any(|line| line.starts_with("BAD"))
+    );
+}
