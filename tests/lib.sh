@@ -161,10 +161,8 @@ status_key() { in_ns "$ns" sed -n "s/^$2: //p" "$(proc "$1" status)"; }
 # totals COUNTER: `frames bytes`.
 totals() { in_ns "$ns" sed -n 's/^frames: //p; s/^bytes: //p' "$(proc "$1" status)" | xargs; }
 
-mkdir -p /run/rows
-rm -rf /run/rows/*
 # The rows of a counter that this scenario has read so far.
-rows_file() { echo "/run/rows/$ns.$1"; }
+rows_file() { echo "/run/scratch/rows.$ns.$1"; }
 # rows COUNTER: reads the rows that there are, shows them and keeps them for `sum_rows`.
 rows() {
 	in_ns "$ns" cat "$(proc "$1" data)" | grep -v '^#' | tee -a "$(rows_file "$1")" || true

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Rules that are listed, saved, restored, found and deleted.
 # variants: legacy4 legacy6 nft4 nft6
 

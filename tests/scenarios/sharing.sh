@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Rules that name the same counter.
 # variants: legacy4 legacy6 nft4 nft6
 

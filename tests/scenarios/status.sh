@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # The directory of a counter and its status.
 # variants: legacy4 nft4
 

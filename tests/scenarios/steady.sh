@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Changes to other rules never disturb a counter: its number, its FIFO, its totals.
 # variants: legacy4 legacy6 nft4 nft6
 # timeout: 300
@@ -51,8 +52,8 @@ undisturbed "$ipt" -Z INPUT 2
 
 claim "restoring other tables, and other rules of the same one"
 undisturbed "$ipt" -t mangle -A POSTROUTING -p sctp
-n1 "$ipt-save" | sed '/-p udp$/d; s/-p dccp/-p gre/' >/run/save
-undisturbed "$ipt-restore" /run/save
+n1 "$ipt-save" | sed '/-p udp$/d; s/-p dccp/-p gre/' >save
+undisturbed "$ipt-restore" save
 undisturbed "$ipt-restore" -n <<-END
 	*filter
 	-A OUTPUT -p gre

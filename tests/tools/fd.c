@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fd FILE VERB...: opens FILE once and does to the descriptor what the verbs say, in order. What
- * is read goes to standard output, what happened to standard error.
+ * fd FILE VERB...: opens FILE once (&N: takes the open descriptor N) and does to it what the
+ * verbs say, in order. What is read goes to standard output, what happened to standard error.
  *
  *   read=N      one read of at most N bytes        all=N      reads of N bytes until end of file
  *   until=N     polls and reads until N bytes of rows came
  *   bad=N       a read to an address that is not there
  *   half=N      a read of 2 N bytes of which only the first N are there
  *   pread=N,OFF seek=OFF                           poll=MS    epoll=MS    select=MS
+ *   arm         puts it into an epoll set that stays; nobody waits
  *   line        waits for a line on standard input sleep=MS
  */
 #define _GNU_SOURCE
@@ -75,6 +76,13 @@ static void wait_select(const char *verb, int ms)
 	tell(verb, select(fd + 1, &set, NULL, NULL, &t));
 }
 
+static void arm(const char *verb)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	tell(verb, epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, fd, &event));
+}
+
 static void wait_epoll(const char *verb, int ms)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -95,7 +103,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		errx(2, "want FILE VERB...");
-	fd = open(argv[1], O_RDONLY);
+	fd = argv[1][0] == '&' ? atoi(argv[1] + 1) : open(argv[1], O_RDONLY);
 	if (fd < 0) {
 		tell("open", -1);
 		return 1;
@@ -145,6 +153,8 @@ int main(int argc, char **argv)
 				fprintf(stderr, "%s: events 0x%x\n", verb, wait.revents);
 		} else if (!strcmp(verb, "epoll")) {
 			wait_epoll(verb, n);
+		} else if (!strcmp(verb, "arm")) {
+			arm(verb);
 		} else if (!strcmp(verb, "select")) {
 			wait_select(verb, n);
 		} else if (!strcmp(verb, "sleep")) {

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 claim "one is one"
 true
