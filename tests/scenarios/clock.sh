@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Somebody sets the clock.
+# variants: legacy4 nft4
+# timeout: 300
+
+topology 2
+export ns=n0
+n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 100 --samples 1000 --name slow
+n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 1us --samples 1000 --name fast
+
+# step WORDS: the clock goes there, and 20 frames on each side of it are sent and read; in seconds,
+# so that a loop over all the windows in between would never end.
+step() {
+	local began
+	send_udp 20 100
+	began=$(uptime)
+	date -s "$1" >/dev/null
+	send_udp 20 100
+	rows slow >/dev/null
+	rows fast >/dev/null
+	(($(uptime) - began < 20))
+	conserved slow OUTPUT 1
+	conserved fast OUTPUT 2
+}
+here=$(($(date +%s) - $(uptime)))
+
+claim "a step forward loses nothing and costs little"
+step "+10 minutes"
+step "+1 day"
+step "+40 days"
+step "+10 years"
+
+claim "a step backward loses nothing and costs little"
+step "-10 minutes"
+step "-1 day"
+step "-10 years"
+
+claim "rows after a step are dated by the new clock"
+date -s "@$((here + 1000000000))" >/dev/null
+read -r began ended _ < <(send_udp 5 100)
+conserved slow OUTPUT 1
+read -r stamp _ < <(tail -n 1 "$(rows_file slow)")
+((stamp + 100000000 > began && stamp <= ended))
+
+claim "steps of less than a window lose nothing"
+for by in 30 -30 10 -50 70 -10; do
+	send_udp 3 100
+	date -s "@$(awk -v ns="$(date +%s%N)" -v by=$by 'BEGIN { printf "%.6f", ns / 1e9 + by / 1000 }')" >/dev/null
+	send_udp 3 100
+done
+conserved slow OUTPUT 1
+conserved fast OUTPUT 2
+
+claim "nothing is lost in 1970 either"
+# The kernel's clock cannot be earlier than its start.
+step "@$(($(uptime) + 1000))"
+step "@$((here + $(uptime)))"

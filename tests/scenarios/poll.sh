@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Readers that wait.
+# variants: legacy4 nft4
+# timeout: 300
+
+topology 2
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 300 --samples 100 --name web
+data=$(proc web data)
+
+claim "nobody is woken while there is nothing to read"
+for verb in poll select epoll; do
+	[[ $(in_ns n1 /t/fd "$data" all=4096 $verb=400 2>&1 >got) == *"$verb: 0" ]]
+done
+
+claim "a row that is there wakes at once"
+for verb in poll select epoll; do
+	send_udp 3 100
+	wait_until '[[ $(status_key web queued) == 1 ]]'
+	told=$(in_ns n1 /t/fd "$data" $verb=60000 all=4096 2>&1 >got)
+	[[ $told == "$verb: 1"* ]]
+	[[ $(wc -l <got) == 2 ]]
+	grep -v '^#' got >>"$(rows_file web)"
+done
+
+claim "a window that closes without a packet wakes a waiting reader"
+for verb in poll select epoll; do
+	: >told
+	in_ns n1 /t/fd "$data" all=4096 $verb=60000 all=4096 2>told >got &
+	reader=$!
+	wait_until '[[ -s told ]]'
+	send_udp 3 100
+	began=$(uptime)
+	wait $reader
+	# Were it a time-out, it would have taken a minute.
+	(($(uptime) - began < 30))
+	[[ $(<told) == *"$verb: 1"* ]]
+	[[ $(tail -n 1 got) == *" 3 $((3 * (100 + header)))" ]]
+	grep -v '^#' got >>"$(rows_file web)"
+done
+
+claim "a row promised is a row read"
+[[ $(grep -c . "$(rows_file web)") == 6 ]]
+conserved web INPUT 1
+
+claim "a reader that only polls and reads follows the traffic and gets all of it"
+in_ns n1 /t/fd "$data" until=$((25 + 10 * 20)) >got 2>told &
+reader=$!
+send_udp 40 100 -b 2 -i 310000
+wait $reader
+grep -v '^#' got >>"$(rows_file web)"
+conserved web INPUT 1
+
+claim "many wait, and all are woken"
+readers=()
+for i in 1 2 3 4 5; do
+	in_ns n1 /t/fd "$data" poll=60000 >/dev/null 2>"told.$i" &
+	readers+=($!)
+done
+sleep 0.5
+send_udp 1 100
+began=$(uptime)
+wait "${readers[@]}"
+(($(uptime) - began < 30))
+for i in 1 2 3 4 5; do [[ $(<"told.$i") == "poll: 1"* ]]; done
+
+claim "deleting the rule wakes who waits, and leaves no way back"
+: >told
+in_ns n1 /t/fd "$data" all=4096 poll=60000 read=100 epoll=100 poll=100 >got 2>told &
+reader=$!
+wait_until '[[ -s told ]]'
+sleep 0.5
+began=$(uptime)
+n1 "$ipt" -F INPUT
+wait $reader
+cat told
+(($(uptime) - began < 30))
+gone web
