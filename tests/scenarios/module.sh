@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Loading and unloading. Ends with the module loaded, as it found it.
+# variants: legacy4 legacy6 nft4 nft6
+# timeout: 400
+
+topology 2
+data=$(proc web data)
+add() { in_ns n1 "$ipt" -A INPUT -p udp -m pktstat --period 100 --samples 20 --name web; }
+loaded() { [[ -d /sys/module/xt_pktstat ]]; }
+# Destroying a rule of iptables-nft ends a little later than the command.
+unload() { wait_until 'rmmod xt_pktstat 2>/dev/null'; }
+
+claim "it cannot be unloaded while a rule refers to it"
+add
+refused 1 '*in use*' rmmod xt_pktstat
+n1 "$ipt" -F INPUT
+
+claim "it can when none does, and leaves nothing behind"
+unload
+! loaded
+[[ ! -e /proc/net/xt_pktstat ]]
+! in_ns n1 test -e /proc/net/xt_pktstat || false
+
+claim "it says one line when it is loaded: its version and the size of the rule config"
+log_mark
+modprobe xt_pktstat
+[[ $(dmesg | tail -n +$((mark + 1)) | grep -c xt_pktstat) == 1 ]]
+logged 'xt_pktstat: version [0-9]+\.[0-9]+\.[0-9]+, rule config 64 bytes'
+[[ $(modinfo -F version xt_pktstat) == "$(dmesg | sed -n 's/.*xt_pktstat: version \([^,]*\),.*/\1/p' | tail -n 1)" ]]
+
+claim "x_tables offers it to both families, and to no other"
+modprobe -a ip_tables ip6_tables arp_tables
+[[ $(grep -cx pktstat /proc/net/ip_tables_matches) == 1 ]]
+[[ $(grep -cx pktstat /proc/net/ip6_tables_matches) == 1 ]]
+! grep -qx pktstat /proc/net/arp_tables_matches || false
+
+claim "iptables loads it by itself"
+unload
+add
+loaded
+exists web
+
+claim "the module's own words for uid, gid and perms are the files' owner and mode"
+n1 "$ipt" -F INPUT
+unload
+modprobe xt_pktstat uid=1000 gid=1001 perms=0444
+add
+[[ $(in_ns n1 stat -c '%a %u %g' "$data") == "444 1000 1001" ]]
+[[ $(in_ns n1 stat -c '%a %u %g' "$(proc web status)") == "444 1000 1001" ]]
+in_ns n1 setpriv --reuid 1000 --regid 1000 --clear-groups cat "$data"
+n1 "$ipt" -F INPUT
+unload
+modprobe xt_pktstat max_memory=1
+[[ $(</sys/module/xt_pktstat/parameters/max_memory) == 1 ]]
+unload
+modprobe xt_pktstat
+
+# with_open WORD...: unloads with a descriptor on which fd does this; it must end by itself.
+with_open() {
+	add
+	: >told
+	in_ns n1 /t/fd "$data" all=4096 "$@" <go >got 2>told &
+	reader=$!
+	exec {go}>go
+	wait_until '[[ -s told ]]'
+	sleep 0.3
+	in_ns n1 "$ipt" -F INPUT
+	unload
+	! loaded
+	echo >&"$go"
+	exec {go}>&-
+	wait $reader
+	echo "    $*: $(xargs <told)"
+	[[ $* != *read=100* || $(<told) == *"read: "[0E]* ]]
+	modprobe xt_pktstat
+}
+mkfifo go
+
+claim "it can be unloaded with a file open, whose reader gets an error or end of file"
+with_open line read=100
+with_open line pread=100,0 seek=0 poll=100 select=100 epoll=100 read=100
+
+claim "it can be unloaded with a file polled"
+with_open poll=60000 line read=100
+with_open select=60000 line read=100
+with_open epoll=60000 line read=100
+
+claim "and with a file in an epoll set that nobody waits for"
+with_open arm line read=100
+with_open arm arm arm line poll=100
+
+claim "loading and unloading again and again, with traffic, ends where it began"
+modprobe xt_pktstat
+for _ in 1 2 3 4 5; do
+	add
+	in_ns n0 udp "$addr1" 10 100 >/dev/null
+	in_ns n1 "$ipt" -F INPUT
+	unload
+	modprobe xt_pktstat
+done
+loaded

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Counters belong to the network namespace of their rule.
+# variants: legacy4 legacy6 nft4 nft6
+
+topology 3
+for where in n1 n2; do
+	pp $where "$ipt" -A INPUT -p udp -m pktstat --period 100 --samples 20 --name web
+	pp $where "$ipt" -A INPUT -p udp -m pktstat --period 100 --samples 20
+done
+
+claim "counters of the same name and number in two namespaces do not meet"
+send_udp 5 100
+n0 udp "$addr2" 7 100
+ns=n1
+wait_until '[[ $(totals web) == "5 $((5 * (100 + header)))" && $(totals 0) == "$(totals web)" ]]'
+conserved web INPUT 1
+ns=n2
+wait_until '[[ $(totals web) == "7 $((7 * (100 + header)))" && $(totals 0) == "$(totals web)" ]]'
+conserved web INPUT 1
+
+claim "a namespace sees its own ones only"
+n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name alone
+in_ns n1 test -d /proc/net/xt_pktstat/alone
+! in_ns n2 test -d /proc/net/xt_pktstat/alone || false
+[[ -z $(ls /proc/net/xt_pktstat) ]]
+
+claim "a namespace goes away with rules and files in it, and open files end"
+mkfifo go
+in_ns n2 /t/fd /proc/net/xt_pktstat/web/data all=4096 line all=4096 poll=100 <go >got 2>told &
+reader=$!
+exec {go}>go
+wait_until '[[ -s told ]]'
+ip netns del n2
+# The reader's task still is in that namespace: it goes when the task does.
+echo >&"$go"
+wait $reader
+cat told
+# Its end of the cable takes ours along.
+wait_until '! ip -n n1 link show v12 2>/dev/null'
+
+claim "an open file does not keep a namespace"
+quiet_ns n2
+ip link add v12 netns n1 type veth peer name v21 netns n2
+in_ns n2 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name web
+# Opened from within, by a task that then goes elsewhere.
+(exec nsenter --net=/run/netns/n2 bash -c 'exec 5</proc/net/xt_pktstat/web/data
+	exec nsenter --net=/run/netns/n1 /t/fd "&5" all=4096 line read=100 poll=100 bad=10 pread=100,0' \
+	<go >got 2>told) &
+reader=$!
+exec {go}>go
+wait_until '[[ -s told ]]'
+ip netns del n2
+wait_until '! ip -n n1 link show v12 2>/dev/null'
+echo >&"$go"
+wait $reader
+echo "    $(xargs <told)"
+[[ $(<told) == *"read: "[0E]* ]]
+
+claim "the others never noticed"
+export ns=n1
+[[ $(totals web) == "5 $((5 * (100 + header)))" ]]
+conserved web INPUT 1
