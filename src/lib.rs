@@ -14,3 +14,4 @@ pub mod rule;
 pub mod stat;
 pub mod status;
 pub mod sync;
+pub mod update_stats;
