@@ -12,6 +12,7 @@
 #error "xt_pktstat needs Linux 5.10 or newer"
 #endif
 
+#include <linux/ftrace.h>
 #include <linux/hrtimer.h>
 #include <linux/proc_fs.h>
 
@@ -29,6 +30,56 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 	timer->function = function;
 }
 #define hrtimer_setup pktstat_hrtimer_setup
+#endif
+
+/* It never changed a type. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#include <linux/kobject.h>
+#define kobject_init_and_add(kobj, type, ...) \
+	kobject_init_and_add(kobj, (struct kobj_type *)(type), __VA_ARGS__)
+#endif
+
+/* What a binary file's callbacks are given. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define PKTSTAT_BIN_CONST
+#else
+#define PKTSTAT_BIN_CONST const
+#endif
+
+/*
+ * Whether a function can be entered elsewhere, as livepatch does it, and how
+ * an ftrace handler says where.
+ */
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) || \
+	defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
+#define PKTSTAT_CAN_REDIRECT
+
+#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#define PKTSTAT_REDIRECT_REGS 0
+#else
+#define PKTSTAT_REDIRECT_REGS FTRACE_OPS_FL_SAVE_REGS
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define pktstat_ftrace_regs pt_regs
+#define pktstat_ftrace_enter instruction_pointer_set
+#define PKTSTAT_REDIRECT_FLAGS \
+	(PKTSTAT_REDIRECT_REGS | FTRACE_OPS_FL_RECURSION_SAFE | \
+	 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+#else
+#define pktstat_ftrace_regs ftrace_regs
+#define PKTSTAT_REDIRECT_FLAGS \
+	(PKTSTAT_REDIRECT_REGS | \
+	 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+#ifndef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#define pktstat_ftrace_enter(fregs, ip) \
+	instruction_pointer_set(ftrace_get_regs(fregs), ip)
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define pktstat_ftrace_enter ftrace_instruction_pointer_set
+#else
+#define pktstat_ftrace_enter ftrace_regs_set_instruction_pointer
+#endif
+#endif
 #endif
 
 /* Whether the fast path's ticks keep time: the kernel trusts its own TSC. */

@@ -202,11 +202,16 @@ static int __init pktstat_init(void)
 	err = pktstat_kstat_init();
 	if (err)
 		goto err_matches;
+	err = pktstat_update_stats_init();
+	if (err)
+		goto err_kstat;
 
 	pr_info("version %s, rule config %zu bytes\n", PKTSTAT_VERSION,
 		sizeof(struct xt_pktstat_info));
 	return 0;
 
+err_kstat:
+	pktstat_kstat_exit();
 err_matches:
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 err_net:
@@ -217,6 +222,7 @@ err_net:
 
 static void __exit pktstat_exit(void)
 {
+	pktstat_update_stats_exit();
 	pktstat_kstat_exit();
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	unregister_pernet_subsys(&pktstat_net_ops);

@@ -18,3 +18,4 @@ mod percpu;
 mod proc;
 mod sys;
 mod timer;
+mod update_stats;
