@@ -14,7 +14,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 RUST := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(RUST) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm lint shell
+.PHONY: all module extension install clean help run test test-host test-vm lint shell version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -69,6 +69,9 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 
 lint: ## rustfmt, clippy, shellcheck, checkpatch, sparse
 	@scripts/lint
+
+version:
+	@echo $(VERSION)
 
 clean: ## what was built
 	rm -rf build target
