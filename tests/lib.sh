@@ -213,3 +213,48 @@ refused() {
 log_mark() { mark=$(dmesg | wc -l); }
 logged() { dmesg | tail -n +$((mark + 1)) | grep -qE "$1"; }
 mark=0
+
+# --- kstat --------------------------------------------------------------------------------------
+
+# It counts what leaves the initial namespace: there, scenarios of kstat are at home.
+enabled=/sys/kernel/kstat/enabled counter=/proc/kstat/counter nout=/proc/kstat/nout
+export enabled counter nout
+
+# kstat_topology:  n0 ──────────────── here ────────────────── n2
+#              10.9.0.2             10.9.0.1   10.9.2.1     10.9.2.2
+#              fd09::2               fd09::1   fd09:2::1    fd09:2::2
+#              v01                      v10   v12              v21
+# Quiet: nothing but what a scenario sends leaves this namespace, or nearly so.
+kstat_topology() {
+	sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
+		net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1 \
+		net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	kstat_cable n0 v01 v10 0
+	kstat_cable n2 v21 v12 2
+}
+kstat_cable() {
+	local ns=$1 far=$2 near=$3 net=$4
+	quiet_ns "$ns"
+	ip link del "$near" 2>/dev/null || true
+	ip link add "$near" address "02:00:00:00:00:1$net" type veth \
+		peer name "$far" netns "$ns" address "02:00:00:00:00:2$net"
+	ip addr add "10.9.$net.1/24" dev "$near"
+	ip addr add "fd09:$net::1/64" dev "$near" nodad
+	ip -n "$ns" addr add "10.9.$net.2/24" dev "$far"
+	ip -n "$ns" addr add "fd09:$net::2/64" dev "$far" nodad
+	ip link set "$near" up
+	ip -n "$ns" link set "$far" up
+	ip -n "$ns" route add default via "10.9.$net.1"
+	ip -n "$ns" -6 route add default via "fd09:$net::1"
+	local family
+	for family in "10.9.$net." "fd09:$net::"; do
+		ip neigh replace "${family}2" lladdr "02:00:00:00:00:2$net" dev "$near" nud permanent
+		ip -n "$ns" neigh replace "${family}1" lladdr "02:00:00:00:00:1$net" dev "$far" nud permanent
+	done
+	wait_until "[[ \$(ip -br link show $near) == *LOWER_UP* ]]"
+}
+
+# nout_sum: over all rows: `frames bytes`.
+nout_sum() { awk '!/^#/ { f += $5; b += $6 } END { printf "%d %d\n", f, b }' $nout; }
+# nout_row PATTERN: the one row that begins like this: `frames bytes`.
+nout_row() { awk -v want="$1 " 'index($0, want) == 1 { print $5, $6 }' $nout; }

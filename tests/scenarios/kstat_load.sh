@@ -22,12 +22,16 @@ END
 # load FRAMES: four senders, a CPU and a destination each, in the background.
 load() {
 	local cpu
+	senders=()
 	for cpu in 0 1 2 3; do
 		ip neigh replace "10.9.0.1$cpu" lladdr 02:00:00:00:00:20 dev v10 nud permanent
 		taskset -c $cpu udp -b 20 -i "${2:-2000}" "10.9.0.1$cpu" "$1" 100 >/dev/null &
+		senders+=($!)
 	done
 }
-loaded() { [[ $(jobs -r) ]]; }
+loaded() { kill -0 "${senders[@]}" 2>/dev/null; }
+# Until all of the load has been sent.
+unload() { wait "${senders[@]}"; }
 frames() { local sum; sum=$(nout_sum) && echo "${sum% *}"; }
 
 claim "with counter=10 each view is a multiple of ten, and never less than the one before"
@@ -42,7 +46,7 @@ while loaded; do
 	((now == seen)) || views=$((views + 1))
 	seen=$now
 done
-wait
+unload
 echo "    $views views"
 ((views >= 5))
 [[ $(frames) == 24000 ]]
@@ -58,7 +62,7 @@ while loaded; do
 		changes=$((changes + 1))
 	done
 done
-wait
+unload
 echo "    $changes changes"
 ((changes >= 20))
 echo 1 >$counter
@@ -67,16 +71,15 @@ echo 1 >$counter
 claim "reading under load, four readers at once, loses nothing"
 load 4000
 for _ in 1 2 3 4; do
-	while loaded; do cat $nout; done >/dev/null 2>&1 &
+	while :; do cat $nout; done >/dev/null &
 	readers+=($!)
 done
-wait %1 %2 %3 %4
-kill "${readers[@]}" 2>/dev/null || true
-wait
+unload
+kill "${readers[@]}"
+wait "${readers[@]}" || true
 [[ $(nout_sum) == "64000 8192000" ]]
 
 claim "started and stopped a thousand times under load: what was counted stays"
-grep -c . /proc/kstat/nout
 cycle() {
 	local i
 	for ((i = 0; i < $1; i++)); do
@@ -98,8 +101,8 @@ done
 echo "    $(slab)"
 free_after=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
 ((free_before - free_after < 16384))
-kill $(jobs -p) 2>/dev/null || true
-wait
+kill "${senders[@]}" 2>/dev/null || true
+unload || true
 ((last <= $(twin_sum | cut -d' ' -f1)))
 ((last > 64000))
 
@@ -109,7 +112,7 @@ echo / >$nout
 for ((round = 1; round <= 30; round++)); do
 	echo 1 >$enabled
 	load 25 0
-	wait
+	unload
 	echo 0 >$enabled
 	[[ $(frames) == $((round * 100)) ]]
 done
@@ -128,14 +131,13 @@ for cpu in range(4):
         for n in range(10000):
             s.sendto(b"x" * 72, ("10.20.%d.%d" % (n // 250, n % 250 + 1), 9))
         os._exit(0)
-while True:
-    try: os.wait()
-    except ChildProcessError: break
+for cpu in range(4): os.wait()
 END
+senders=($!)
 while loaded; do
 	(($(grep -vc '^#' $nout) <= 4097))
 done
-wait
+unload
 [[ $(grep -c '^udp ' $nout) == 4096 ]]
 [[ $(nout_sum) == "40000 4000000" && $(twin_sum) == "40000 4000000" ]]
 other=$(nout_row other)
@@ -146,7 +148,7 @@ claim "the hooks are gone when it is stopped"
 echo 0 >$enabled
 before=$(nout_sum)
 load 100 0
-wait
+unload
 [[ $(nout_sum) == "$before" ]]
 
 nft delete table inet twin

@@ -77,10 +77,12 @@ compare
 
 claim "NAT: what leaves is shown"
 nft -f - <<-END
-table ip nat_test { chain post {
-	type nat hook postrouting priority srcnat;
-	ip daddr 10.9.2.2 udp dport 77 snat to 10.9.2.99
-} }
+table ip nat_test {
+	chain post {
+		type nat hook postrouting priority srcnat;
+		ip daddr 10.9.2.2 udp dport 77 snat to 10.9.2.99
+	}
+}
 END
 n0 udp -p 77 10.9.2.2 12 100 >/dev/null
 [[ $(nout_row 'udp 10.9.2.99 10.9.2.2 v12') == "12 1536" ]]
