@@ -48,7 +48,7 @@ done
 
 # tcp BYTES ADDRESS NS: sends them and sees them arrive.
 tcp() {
-	in_ns "$3" nc -l -N 5000 </dev/null >received &
+	in_ns "$3" nc "-$family" -l -N 5000 </dev/null >received &
 	local server=$!
 	wait_until 'in_ns '"$3"' ss -Hltn | grep -q :5000'
 	head -c "$1" /dev/zero | in_ns n0 nc -N "$2" 5000

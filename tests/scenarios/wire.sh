@@ -34,7 +34,7 @@ conserved wire
 
 claim "TCP on the wire is what it is with offloads off"
 # What the device sent: bytes with its Ethernet headers, packets as the wire has them.
-in_ns n1 nc -l -N 5000 </dev/null >received &
+in_ns n1 nc "-$family" -l -N 5000 </dev/null >received &
 wait_until 'in_ns n1 ss -Hltn | grep -q :5000'
 head -c 1000000 /dev/zero | in_ns n0 nc -N "$addr1" 5000
 wait
