@@ -62,9 +62,7 @@ vm-%: extension
 
 test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/selftest
-	@for row in 6.12 6.1; do \
-		tests/vm/run -k $$row -m build/$$(tests/vm/kernels release $$row)/xt_pktstat.ko all || exit 1; \
-	done
+	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
 
 lint: ## rustfmt, clippy, shellcheck, checkpatch, sparse

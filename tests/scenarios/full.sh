@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # When the FIFO is full, windows are merged: consistency is kept, accuracy is lost.
-# variants: legacy4 nft4
+# variants: legacy6
 
 topology 2
 export ns=n0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The harness itself, with no help from the module: what every other scenario stands on.
-# variants: legacy4 legacy6 nft4 nft6
+# variants: legacy4 nft6
 
 topology 2
 

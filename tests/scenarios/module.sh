@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Loading and unloading. Ends with the module loaded, as it found it.
-# variants: legacy4 legacy6 nft4 nft6
+# variants: legacy4 nft6
 # timeout: 400
 
 topology 2

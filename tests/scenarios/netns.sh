@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Counters belong to the network namespace of their rule.
-# variants: legacy4 legacy6 nft4 nft6
+# variants: legacy6 nft4
 
 topology 3
 for where in n1 n2; do

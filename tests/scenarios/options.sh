@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # What iptables takes and what it refuses.
-# variants: legacy4 legacy6 nft4 nft6
+# variants: legacy4 nft6
 # timeout: 400
 
 quiet_ns n1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Readers that wait.
-# variants: legacy4 nft4
+# variants: nft4
 # timeout: 300
 
 topology 2

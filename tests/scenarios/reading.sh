@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Reading consumes, and what a reader did not get is not lost. One family is enough: the file
 # does not know of them.
-# variants: legacy4 nft4
+# variants: legacy4
 
 topology 2
 n1 "$ipt" -A INPUT -p udp -m pktstat --period 20 --samples 1000 --name web

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The directory of a counter and its status.
-# variants: legacy4 nft4
+# variants: nft6
 
 topology 2
 n1 "$ipt" -A INPUT -p udp -m pktstat --period 100 --samples 20 --name web

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # --wire counts a super-packet as its segments, each with its own headers.
-# variants: legacy4 legacy6 nft4 nft6
+# variants: legacy4 nft6
 
 topology 2
 offload on
