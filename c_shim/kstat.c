@@ -44,7 +44,7 @@ static void count(void *block, const struct pktstat_flow *flow, u32 len)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	pktstat_rs_kstat_packet(this_cpu_ptr((void __percpu *)block), flow,
+	pktstat_rs_kstat_packet(this_cpu_ptr(pktstat_to_percpu(block)), flow,
 				len);
 	local_irq_restore(flags);
 }
