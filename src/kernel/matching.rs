@@ -4,9 +4,11 @@
 use super::percpu::Block;
 use super::sys;
 use crate::abi::Info;
+#[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
 use crate::sync::Ordering;
 use core::ffi::c_void;
+#[cfg(target_arch = "x86_64")]
 use core::mem::offset_of;
 
 /// The match callback. Always true.
@@ -45,6 +47,10 @@ unsafe extern "C" fn pktstat_rs_match(
 }
 
 /// How the fast path ended.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "without ticks, each packet is late")
+)]
 enum Fast {
     /// The packet is counted.
     Counted,
