@@ -226,6 +226,11 @@ export enabled counter nout
 #              v01                      v10   v12              v21
 # Quiet: nothing but what a scenario sends leaves this namespace, or nearly so.
 kstat_topology() {
+	# What a scenario before this one left, had it failed.
+	nft flush ruleset
+	echo 0 >$enabled
+	echo 1 >$counter
+	echo / >$nout
 	sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
 		net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1 \
 		net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1

@@ -27,7 +27,7 @@ twin_sum() { nft list counter inet twin sum | sed -n 's/.*packets \([0-9]*\) byt
 twin_rows() {
 	nft -j list table inet twin | python3 -c '
 import json, sys
-names = {"ipv6-icmp": "icmpv6", "icmpv6": "icmpv6"}
+names = {"ipv6-icmp": "icmpv6", "igmp": "2"}
 for item in json.load(sys.stdin)["nftables"]:
     for elem in item.get("set", {}).get("elem", []):
         elem = elem["elem"]
