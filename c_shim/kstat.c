@@ -75,7 +75,9 @@ static unsigned int kstat_v6(void *block, struct sk_buff *skb,
 		.protocol = ip->nexthdr,
 	};
 
-	if (ipv6_ext_hdr(ip->nexthdr)) {
+	/* Most packets are one of these, and spare the call. */
+	if (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP &&
+	    ipv6_ext_hdr(ip->nexthdr)) {
 		unsigned short fragment;
 		unsigned int offset = 0;
 		int protocol = ipv6_find_hdr(skb, &offset, -1, &fragment, NULL);
