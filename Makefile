@@ -10,11 +10,13 @@ RELEASE = $(shell sed 's/.*"\(.*\)"/\1/;q' $(KERNEL_DIR)/include/generated/utsre
 BUILD = build/$(RELEASE)
 XTLIBDIR = $(shell pkg-config --variable=xtlibdir xtables)
 
+# ARCH and CROSS_COMPILE are the kernel's own words; each architecture has its Rust half.
+RUST_HALF := build/$(addsuffix /,$(ARCH))xt_pktstat_rs.o
 SHIM := $(wildcard c_shim/*.[ch])
-RUST := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
-EXTENSION := $(RUST) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
+HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
+EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm lint shell version
+.PHONY: all module extension install clean help run test test-host test-vm lint shell deb test-deb test-matrix version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -22,14 +24,31 @@ extension: build/libxt_pktstat.so
 module: $(BUILD)/xt_pktstat.ko
 	@ln -sfn $(RELEASE)/xt_pktstat.ko build/xt_pktstat.ko
 
-build/xt_pktstat_rs.o: $(RUST) c_shim/shim.h scripts/rust_half scripts/gates
+# The source that packages install brings the object: cargo is called for RUST=rebuild only.
+SHIPPED := $(if $(filter rebuild,$(RUST)),,$(wildcard xt_pktstat_rs.o_shipped))
+ifneq ($(SHIPPED),)
+$(RUST_HALF): $(SHIPPED)
+	@install -D -m 644 $< $@
+else
+$(RUST_HALF): $(HALF) c_shim/shim.h scripts/rust_half scripts/gates scripts/toolchain
 	@scripts/rust_half $@
+endif
 
-$(BUILD)/xt_pktstat.ko: build/xt_pktstat_rs.o Kbuild scripts/module $(SHIM)
-	@scripts/module "$(KERNEL_DIR)" "$(RELEASE)" "$(VERSION)"
+$(BUILD)/xt_pktstat.ko: $(RUST_HALF) Kbuild scripts/module $(SHIM)
+	@RUST_HALF=$< scripts/module "$(KERNEL_DIR)" "$(RELEASE)" "$(VERSION)"
 
 build/libxt_pktstat.so: $(EXTENSION)
 	@scripts/extension $@
+
+build/pkttop: $(HALF) $(shell find pkttop -type f)
+	@scripts/tool $@
+
+deb: $(RUST_HALF) build/libxt_pktstat.so build/pkttop ## Debian packages, in build/
+	@scripts/deb $(VERSION)
+
+test-deb: deb vm-6.12 ## install, boot, rebuild and purge them, in roots made by debootstrap
+	@tests/setup debootstrap dpkg-dev debhelper dh-dkms
+	@tests/deb
 
 install: all ## the module, the extension and the man page, below DESTDIR
 	install -D -m 644 $(BUILD)/xt_pktstat.ko $(DESTDIR)/lib/modules/$(RELEASE)/updates/xt_pktstat.ko
@@ -64,6 +83,10 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/selftest
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
+
+test-matrix: extension ## every kernel of tests/vm/kernels: build, boot, scenarios (long)
+	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+	@scripts/matrix boot
 
 lint: ## rustfmt, clippy, shellcheck, checkpatch, sparse
 	@scripts/lint
