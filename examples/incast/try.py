@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shows that incast.sql finds an incast: pip install duckdb; examples/incast/try.py [DIRECTORY]
+"""Shows that incast.sql finds an incast: pip install duckdb; examples/incast/try.py [DIRECTORY [GBIT]]
 
-With a DIRECTORY of recordings it asks those. Without, it records three made-up hosts that burst
+With a DIRECTORY of recordings it asks those; GBIT/s are a burst there (5). Without, it records three made-up hosts that burst
 each 200, 300 and 400 ms, and so all together each 1.2 s, and a fourth that hears them all; and it
 fails unless exactly those milliseconds are found.
 """
@@ -42,10 +42,10 @@ def record(directory):
     assert status == [0, 0, 0], status
 
 
-def ask(directory):
+def ask(directory, burst_gbit_per_s="5.0"):
     """Runs the query in the directory."""
     os.chdir(directory)
-    query = (HERE / "incast.sql").read_text()
+    query = (HERE / "incast.sql").read_text().replace("5.0 AS gbit", f"{float(burst_gbit_per_s)} AS gbit")
     windows = "read_csv('*.csv')"
     if not list(directory.glob("*.csv")):
         query = query.replace(windows, "read_parquet('*.parquet')")
@@ -62,7 +62,7 @@ def ask(directory):
 
 def main():
     if len(sys.argv) > 1:
-        return 0 if ask(pathlib.Path(sys.argv[1]).resolve()) else 1
+        return 0 if ask(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:3]) else 1
     with tempfile.TemporaryDirectory() as scratch:
         directory = pathlib.Path(scratch)
         record(directory)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154,SC2016 # tests/lib.sh sets and evaluates
+# Three namespaces as hosts send to a fourth in the same millisecond, and their recordings show it.
+# The recordings go to the log, for examples/incast/try.py on the outside.
+# timeout: 600
+# cpus: 2
+
+export LD_LIBRARY_PATH=/t
+#     n2 ──┐
+#     n0 ──┼── n1
+#     n3 ──┘
+topology 2
+quiet_ns n2
+quiet_ns n3
+cable n2 v21 10.9.2.1/24 fd09:2::1/64 n1 v12 10.9.2.2/24 fd09:2::2/64
+cable n3 v31 10.9.3.1/24 fd09:3::1/64 n1 v13 10.9.3.2/24 fd09:3::2/64
+
+claim "each sender counts what it sends, and the receiver what it gets, in windows of the same clock"
+for sender in n0 n2 n3; do
+	pp $sender "$ipt" -A OUTPUT -p udp -m pktstat --period 100us --samples 20000 --name out
+done
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 100us --samples 20000 --name in
+recorders=()
+for host in n0 n1 n2 n3; do
+	pkttop record -N $host --host $host -o /run/$host.csv 2>/run/$host.said &
+	recorders+=($!)
+done
+for host in n0 n1 n2 n3; do
+	wait_until '[[ -s /run/$host.csv ]]'
+done
+# Now and then each for itself, and twice all of them for 25 ms from the same moment on.
+alone() { in_ns "$1" udp "$2" 40 1400 -b 20 -i 77000 -a 1000000000 -o "$3"; }
+alone n0 10.9.0.2 150000
+alone n2 10.9.2.2 350000
+alone n3 10.9.3.2 550000
+for _ in 1 2; do
+	# Early in the five seconds, so that all three wait for the same end of them.
+	wait_until '(($(date +%s) % 5 < 2))'
+	in_ns n0 udp -b 4 -i 1000 -a 5000000000 10.9.0.2 100 1400 &
+	one=$!
+	in_ns n2 udp -b 4 -i 1000 -a 5000000000 10.9.2.2 100 1400 &
+	two=$!
+	in_ns n3 udp -b 4 -i 1000 -a 5000000000 10.9.3.2 100 1400
+	wait $one $two
+done
+sleep 1
+kill -INT "${recorders[@]}"
+wait "${recorders[@]}"
+cat /run/n?.said
+# What was sent was got, window for window counted twice: 3 * (40 + 200).
+sums=$(cat /run/n[023].csv | mawk -F, '$2 == "out" { frames += $5 } END { print frames }')
+[[ $sums == 720 ]]
+[[ $(mawk -F, '$2 == "in" { frames += $5 } END { print frames }' /run/n1.csv) == 720 ]]
+for host in n0 n1 n2 n3; do
+	grep -q 'agrees with status exactly' /run/$host.said
+done
+
+claim "in the milliseconds of the incast three hosts sent at once, and in no other"
+cat /run/n[023].csv | mawk -F, '
+	$2 == "out" && $5 { sent[sprintf("%.0f", int($4 / 1e8)) " " $1] += $5 }
+	END { for (key in sent) { split(key, part, " "); hosts[part[1]]++ } for (at in hosts) if (hosts[at] == 3) print at }
+' | sort | tee /run/incasts
+(($(wc -l </run/incasts) == 2))
+for host in n0 n1 n2 n3; do
+	echo "recording $host.csv"
+	sed 's/^/| /' /run/$host.csv
+done
