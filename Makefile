@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm lint shell deb test-deb test-matrix version
+.PHONY: all module extension install clean help run test test-host test-vm lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -68,7 +68,7 @@ shell: ## a prompt in such a VM, with everything loaded
 
 test: ## set up and pass every test that fits 30 minutes on 2 cores
 	@tests/setup
-	@$(MAKE) --no-print-directory test-host lint test-vm
+	@$(MAKE) --no-print-directory test-host lint test-vm test-tools
 
 test-host: ## the pure rooms, the extension and the tools, on this machine
 	@scripts/test_host
@@ -83,6 +83,10 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/selftest
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
+
+test-tools: vm-6.12 build/pkttop ## pkttop on counters of a real kernel
+	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
+		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all
 
 test-matrix: extension ## every kernel of tests/vm/kernels: build, boot, scenarios (long)
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
