@@ -107,15 +107,18 @@ size_t pktstat_rs_status(void *counter, char *text, size_t size);
 #define PKTSTAT_FLOW_V4 4
 #define PKTSTAT_FLOW_V6 6
 
-/* What is counted together; unused bytes are zero. src/kstat/flow.rs */
+/*
+ * What is counted together, see src/kstat/flow.rs: words for the compiler,
+ * which aligns them, and bytes to who fills them. Unused bytes are zero.
+ */
 struct pktstat_flow {
 	__u8 family;
 	__u8 protocol;
 	__u8 zero[6];
-	__u8 source[16];
-	__u8 destination[16];
-	char device[16];
-} __attribute__((aligned(8)));
+	__u64 source[2];
+	__u64 destination[2];
+	__u64 device[2];
+};
 
 extern unsigned int pktstat_shim_kstat_entries;
 
