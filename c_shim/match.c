@@ -46,12 +46,15 @@ static __always_inline bool turn(const struct sk_buff *skb, void *block,
 				 bool counted)
 {
 	unsigned long flags;
+	u64 ticks, now_ns;
 
 	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
 	local_irq_save(flags);
-	pktstat_rs_turn(this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
-			pktstat_ticks_khz(), ktime_get_real_ns(), skb, skb->len,
-			counted);
+	/* In this order: a pause in between makes the deadline early, not late. */
+	ticks = pktstat_ticks();
+	now_ns = ktime_get_real_ns();
+	pktstat_rs_turn(this_cpu_ptr(pktstat_to_percpu(block)), ticks,
+			pktstat_ticks_khz(), now_ns, skb, skb->len, counted);
 	local_irq_restore(flags);
 	return true;
 }
