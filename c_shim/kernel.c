@@ -64,12 +64,18 @@ struct pktstat_mutex {
 	struct mutex mutex;
 };
 
-struct pktstat_mutex *pktstat_shim_mutex_new(void)
+struct pktstat_mutex *pktstat_shim_mutex_new(u32 rank)
 {
+	/* To lockdep all that mutex_init() makes here would be one lock. */
+	static struct lock_class_key ranks[PKTSTAT_MUTEX_RANKS];
 	struct pktstat_mutex *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
 
-	if (it)
-		mutex_init(&it->mutex);
+	if (!it || rank >= PKTSTAT_MUTEX_RANKS) {
+		kfree(it);
+		return NULL;
+	}
+	mutex_init(&it->mutex);
+	lockdep_set_class(&it->mutex, &ranks[rank]);
 	return it;
 }
 
@@ -102,6 +108,7 @@ u32 pktstat_shim_ticks_khz(void)
 
 struct pktstat_timer {
 	struct hrtimer timer;
+	raw_spinlock_t lock;
 	const void *key;
 };
 
@@ -121,7 +128,9 @@ struct pktstat_timer *pktstat_shim_timer_new(const void *key)
 	if (!it)
 		return NULL;
 	it->key = key;
-	hrtimer_setup(&it->timer, pktstat_timer_fires, CLOCK_REALTIME,
+	raw_spin_lock_init(&it->lock);
+	/* Not the wall clock: a step back would put off who waits for long. */
+	hrtimer_setup(&it->timer, pktstat_timer_fires, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_SOFT);
 	return it;
 }
@@ -133,9 +142,20 @@ void pktstat_shim_timer_free(struct pktstat_timer *it)
 	kfree(it);
 }
 
-void pktstat_shim_timer_start(struct pktstat_timer *it, u64 at_ns)
+/*
+ * A timer that has expired runs after the network's softirqs: a packet of the
+ * next window, seen in between, must not put it off.
+ */
+void pktstat_shim_timer_start(struct pktstat_timer *it, u64 in_ns)
 {
-	hrtimer_start(&it->timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_SOFT);
+	ktime_t at = ktime_add_ns(ktime_get(), in_ns);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&it->lock, flags);
+	if (!hrtimer_is_queued(&it->timer) ||
+	    ktime_before(at, hrtimer_get_expires(&it->timer)))
+		hrtimer_start(&it->timer, at, HRTIMER_MODE_ABS_SOFT);
+	raw_spin_unlock_irqrestore(&it->lock, flags);
 }
 
 void pktstat_shim_warn(const char *text, size_t len)

@@ -61,7 +61,9 @@ void pktstat_shim_percpu_free(void *block);
 void *pktstat_shim_percpu_on(void *block, int cpu);
 int pktstat_shim_next_cpu(int cpu);		/* possible ones; -1: no more */
 
-struct pktstat_mutex *pktstat_shim_mutex_new(void);
+/* Lower ranks are taken before higher ones. */
+#define PKTSTAT_MUTEX_RANKS 4
+struct pktstat_mutex *pktstat_shim_mutex_new(__u32 rank);
 void pktstat_shim_mutex_free(struct pktstat_mutex *mutex);
 void pktstat_shim_lock(struct pktstat_mutex *mutex);
 void pktstat_shim_unlock(struct pktstat_mutex *mutex);
@@ -69,10 +71,10 @@ void pktstat_shim_unlock(struct pktstat_mutex *mutex);
 __u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
 __u32 pktstat_shim_ticks_khz(void);		/* 0: no ticks to rely on */
 
-/* Wakes the pollers of `key` at a time of CLOCK_REALTIME. */
+/* Wakes the pollers of `key` in a while: the earliest that was asked for. */
 struct pktstat_timer *pktstat_shim_timer_new(const void *key);
 void pktstat_shim_timer_free(struct pktstat_timer *timer);
-void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 at_ns);
+void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 in_ns);
 
 /* Puts a poller among those of `key`. */
 void pktstat_shim_poll_wait(const void *key, struct file *file,

@@ -3,34 +3,31 @@
 
 use super::error::Result;
 use super::memory::{Array, Boxed};
-use super::mutex::Mutex;
+use super::mutex::{Mutex, Rank};
 use super::net::Net;
 use super::percpu::{Block, Blocks, Handle};
 use super::proc::{Dir, Owner};
 use super::sys;
 use super::timer::Timer;
-use crate::row::Row;
 use crate::rule::{Label, Rule};
+use crate::stat::bell::Bell;
 use crate::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
-use crate::stat::tally::Closing;
+use crate::stat::tally::{Closing, Packet};
+use crate::stat::ticks::Ticks;
 use crate::stat::window::{Runs, Window};
 use crate::status::Status;
-use crate::sync::{fence, AtomicBool, AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 use core::num::NonZeroU64;
 use core::ptr::NonNull;
-
-/// The fast path looks at the kernel's clock at least this often.
-const FAST_MAX_NS: u64 = 4_000_000;
 
 /// What the packet path needs when a window turns.
 pub struct Shared {
     period_ns: NonZeroU64,
     wire: bool,
-    /// Ticks in 2^32 ns; 0 where there are no ticks to rely on.
-    ticks_scale: u64,
+    ticks: Ticks,
     runs: Runs,
-    /// A poller waits that no timer will wake.
-    waiting: AtomicBool,
+    /// Rung by pollers for whom no timer is set.
+    bell: Bell,
     timer: Timer,
     /// The counter itself, for [`super::net`].
     counter: NonNull<Counter>,
@@ -47,30 +44,28 @@ impl Shared {
         self.wire
     }
 
-    /// Counts a packet on this CPU's block, turns its window, and says for how many ticks the
-    /// fast path may go on. Interrupts are off.
-    pub fn turn(&self, block: &Block, now_ns: u64, frames: u64, bytes: u64) -> u64 {
+    /// Counts a packet on this CPU's block, turns its window, and sets the fast path's deadline.
+    /// Interrupts are off. `ticks` were read before `now_ns`.
+    pub fn turn(&self, block: &Block, ticks: u64, ticks_stable: bool, now_ns: u64, packet: Packet) {
         let closing = Closing {
             period_ns: self.period_ns,
             runs: &self.runs,
             slots: block.slots(),
             tail: &block.tail,
         };
-        let rest_ns = block.tally.count(&closing, now_ns, frames, bytes).get();
-        // A poller says that it waits and then looks; here the count comes first and then the
-        // look: one of them sees the other.
-        fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Relaxed) {
-            self.waiting.store(false, Ordering::Relaxed);
-            self.timer.start(now_ns.wrapping_add(rest_ns));
+        let Some(rest_ns) = block.tally.turn(&closing, ticks, now_ns, packet) else {
+            return;
+        };
+        if self.bell.answer() {
+            self.timer.start(rest_ns.get());
         }
-        if self.wire {
-            return 0;
-        }
-        let span_ns = rest_ns.min(FAST_MAX_NS);
-        // A clock that NTP makes run faster must not carry the fast path over the window's end.
-        let span_ns = span_ns.wrapping_sub(span_ns >> 10);
-        span_ns.wrapping_mul(self.ticks_scale) >> 32
+        // What a packet weighs on the wire, the fast path cannot know.
+        let span = if self.wire || !ticks_stable {
+            0
+        } else {
+            self.ticks.span(rest_ns)
+        };
+        block.tally.set_deadline(ticks, span);
     }
 }
 
@@ -113,10 +108,9 @@ fn now_ns() -> u64 {
     unsafe { sys::pktstat_shim_now_ns() }
 }
 
-fn ticks_scale() -> u64 {
+fn ticks() -> Ticks {
     // SAFETY: any context.
-    let khz = u64::from(unsafe { sys::pktstat_shim_ticks_khz() });
-    (khz << 32) / 1_000_000
+    Ticks::of_khz(unsafe { sys::pktstat_shim_ticks_khz() })
 }
 
 impl Counter {
@@ -130,13 +124,14 @@ impl Counter {
     /// `Any`.
     #[inline(never)]
     pub fn new(rule: &Rule, net: NonNull<Net>) -> Result<NonNull<Self>> {
-        let (blocks, cursors) = Blocks::new(rule.samples.get())?;
+        let window = Window::at(now_ns(), rule.period_ns, 0);
+        let (blocks, cursors) = Blocks::new(rule.samples.get(), window)?;
         let shared = Boxed::new(Shared {
             period_ns: rule.period_ns,
             wire: rule.wire,
-            ticks_scale: ticks_scale(),
+            ticks: ticks(),
             runs: Runs::default(),
-            waiting: AtomicBool::new(false),
+            bell: Bell::default(),
             timer: Timer::new(blocks.handle().to_bits() as *const _)?,
             counter: NonNull::dangling(),
         })?;
@@ -147,7 +142,7 @@ impl Counter {
             rule: *rule,
             memory: Self::size(rule),
             rules: AtomicU32::new(1),
-            reading: Mutex::new(Reading { drain, cursors })?,
+            reading: Mutex::new(Rank::Reading, Reading { drain, cursors })?,
             blocks,
             shared,
             next: None,
@@ -217,24 +212,13 @@ impl Counter {
 
     /// Takes the next row for a reader whose last one was of `last`, if one is ready. `look`: at
     /// all CPUs anew, and not as they were last time.
-    pub fn take_row(&self, look: bool, last: &mut Option<Window>) -> Option<(Taken, Row)> {
+    pub fn take_row(&self, look: bool, last: Option<Window>) -> Option<Taken> {
         let mut reading = self.reading.lock();
         let Reading { drain, cursors } = &mut *reading;
         if look {
             drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
         }
-        let window = drain.next(&self.blocks, cursors, *last)?;
-        if !drain.is_ready(window) {
-            return None;
-        }
-        let taken = drain.take(&self.blocks, cursors, *last, window);
-        *last = Some(window);
-        let row = Row {
-            timestamp_ns: window.start_ns(self.rule.period_ns),
-            frames: taken.frames,
-            bytes: taken.bytes,
-        };
-        Some((taken, row))
+        drain.take_next(&self.blocks, cursors, last)
     }
 
     /// Gives back what [`Counter::take_row`] took and nobody got.
@@ -246,8 +230,7 @@ impl Counter {
     /// Whether a row is ready for a reader whose last one was of `last`; if not, the pollers
     /// are woken when one is.
     pub fn poll(&self, last: Option<Window>) -> bool {
-        self.shared.waiting.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.shared.bell.ask();
         let mut reading = self.reading.lock();
         let Reading { drain, cursors } = &mut *reading;
         drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
@@ -256,8 +239,11 @@ impl Counter {
             None => false,
             Some(window) if drain.is_ready(window) => true,
             Some(window) => {
-                let end_ns = window.next().start_ns(self.rule.period_ns);
-                self.shared.timer.start(end_ns);
+                let period_ns = self.rule.period_ns;
+                let end_ns = window.next().start_ns(period_ns);
+                // Not for longer than a window, whatever became of the clock meanwhile.
+                let rest_ns = end_ns.saturating_sub(now_ns()).min(period_ns.get());
+                self.shared.timer.start(rest_ns);
                 false
             }
         }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The files of a counter: reading `data` consumes, reading `status` changes nothing.
-//!
-//! A row leaves the counter when its last byte has reached the reader. Until then the open file
-//! has it, and gives it back when it is closed.
 
 use super::counter::Counter;
 use super::error::{Error, Result};
 use super::memory::Boxed;
-use super::mutex::Mutex;
+use super::mutex::{Mutex, Rank};
 use super::sys;
-use crate::row::{HEADER, ROW_MAX};
-use crate::stat::drain::Taken;
-use crate::stat::window::Window;
+use crate::stat::delivery::Delivery;
 use crate::status::STATUS_MAX;
 use core::ffi::{c_char, c_void};
 use core::ptr::NonNull;
@@ -20,55 +15,7 @@ use core::ptr::NonNull;
 struct Open {
     /// Lives longer: removing its files closes them.
     counter: NonNull<Counter>,
-    state: Mutex<State>,
-}
-
-/// What an open `data` is at.
-struct State {
-    /// The header or a row, and what of it the reader has not got.
-    text: [u8; ROW_MAX],
-    end: usize,
-    at: usize,
-    /// The row's counts, until the reader has all of its text.
-    row: Option<Taken>,
-    last: Option<Window>,
-}
-
-impl State {
-    fn new() -> Self {
-        let mut text = [0; ROW_MAX];
-        for (to, from) in text.iter_mut().zip(HEADER.as_bytes()) {
-            *to = *from;
-        }
-        Self {
-            text,
-            end: HEADER.len(),
-            at: 0,
-            row: None,
-            last: None,
-        }
-    }
-
-    /// Copies as much of the text as fits, and returns how much that was.
-    ///
-    /// # Safety
-    ///
-    /// `to` is a reader's buffer of at least `room` bytes.
-    unsafe fn copy(&mut self, to: *mut c_void, room: usize) -> Result<usize> {
-        let rest = self.text.get(self.at..self.end).unwrap_or_default();
-        let len = rest.len().min(room);
-        // SAFETY: `rest` has `len` bytes; a bad `to` is found by the copying itself.
-        let missed = unsafe { sys::pktstat_shim_copy_to_user(to, rest.as_ptr().cast(), len) };
-        let copied = len.wrapping_sub(missed);
-        if copied == 0 && len != 0 {
-            return Err(Error::EFAULT);
-        }
-        self.at = self.at.wrapping_add(copied);
-        if self.at == self.end {
-            self.row = None;
-        }
-        Ok(copied)
-    }
+    delivery: Mutex<Delivery>,
 }
 
 impl Open {
@@ -81,27 +28,22 @@ impl Open {
     ///
     /// `to` is a reader's buffer of `len` bytes.
     unsafe fn read(&self, to: *mut c_void, len: usize) -> Result<usize> {
-        let mut state = self.state.lock();
-        let mut done = 0_usize;
-        let mut look = true;
-        while done < len {
-            if state.at == state.end {
-                let Some((taken, row)) = self.counter().take_row(look, &mut state.last) else {
-                    break;
-                };
-                look = false;
-                state.end = row.write(&mut state.text);
-                state.at = 0;
-                state.row = Some(taken);
-            }
-            // SAFETY: `done` is below `len`, so this is within the buffer.
-            match unsafe { state.copy(to.byte_add(done), len.wrapping_sub(done)) } {
-                Ok(copied) => done = done.wrapping_add(copied),
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
+        let counter = self.counter();
+        let copy = |at: usize, bytes: &[u8]| {
+            // SAFETY: `at` is below `len` and so are the bytes from there on; a bad `to` is found
+            // by the copying itself.
+            let missed = unsafe {
+                let to = to.byte_add(at);
+                sys::pktstat_shim_copy_to_user(to, bytes.as_ptr().cast(), bytes.len())
+            };
+            bytes.len().wrapping_sub(missed)
+        };
+        let take = |last, again: bool| counter.take_row(!again, last);
+        let mut delivery = self.delivery.lock();
+        let period_ns = counter.rule().period_ns;
+        delivery
+            .read(period_ns, len, take, copy)
+            .ok_or(Error::EFAULT)
     }
 }
 
@@ -114,8 +56,8 @@ impl Open {
 unsafe extern "C" fn pktstat_rs_data_open(counter: *mut c_void) -> *mut c_void {
     let open = || {
         let counter = NonNull::new(counter.cast()).ok_or(Error::EINVAL)?;
-        let state = Mutex::new(State::new())?;
-        Boxed::new(Open { counter, state })
+        let delivery = Mutex::new(Rank::Delivery, Delivery::default())?;
+        Boxed::new(Open { counter, delivery })
     };
     let open: Result<Boxed<Open>> = open();
     open.map_or(core::ptr::null_mut(), |open| {
@@ -155,8 +97,8 @@ unsafe extern "C" fn pktstat_rs_data_poll(
     let counter = open.counter();
     // SAFETY: by the contract. Before the look, or a wake-up could be missed.
     unsafe { counter.poll_wait(file, table) };
-    let state = open.state.lock();
-    state.row.is_some() || counter.poll(state.last)
+    let delivery = open.delivery.lock();
+    delivery.pending().is_some() || counter.poll(delivery.last())
 }
 
 /// Closes `data`.
@@ -171,8 +113,8 @@ unsafe extern "C" fn pktstat_rs_data_release(open: *mut c_void) {
     };
     // SAFETY: by the contract.
     let open = unsafe { Boxed::from_raw(open) };
-    let row = open.state.lock().row;
-    if let Some(taken) = row {
+    let pending = open.delivery.lock().pending();
+    if let Some(taken) = pending {
         open.counter().give_back(taken);
     }
 }

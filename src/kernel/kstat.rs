@@ -4,7 +4,7 @@
 use super::error::{from_alloc, from_result, to_result, Error, Result};
 use super::log;
 use super::memory::{Array, Boxed};
-use super::mutex::Mutex;
+use super::mutex::{Mutex, Rank};
 use super::percpu::possible_cpus;
 use super::sys;
 use crate::kstat::bank::Bank;
@@ -278,7 +278,7 @@ extern "C" fn pktstat_rs_kstat_new() -> *mut c_void {
         ledger: None,
         running: None,
     };
-    let kstat: Result<Boxed<Kstat>> = Mutex::new(state).and_then(Boxed::new);
+    let kstat: Result<Boxed<Kstat>> = Mutex::new(Rank::Kstat, state).and_then(Boxed::new);
     kstat.map_or(core::ptr::null_mut(), |kstat| {
         kstat.into_raw().as_ptr().cast()
     })

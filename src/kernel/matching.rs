@@ -4,9 +4,9 @@
 use super::percpu::Block;
 use super::sys;
 use crate::abi::Info;
+use crate::stat::tally::Packet;
 #[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
-use crate::sync::Ordering;
 use core::ffi::c_void;
 #[cfg(target_arch = "x86_64")]
 use core::mem::offset_of;
@@ -116,8 +116,8 @@ unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
 ///
 /// # Safety
 ///
-/// For the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `skb` the
-/// rule's packet of `len` bytes.
+/// For the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks` were
+/// read before `now_ns`, `skb` is the rule's packet of `len` bytes, in `recent` if `counted`.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_turn(
     block: *mut c_void,
@@ -132,21 +132,16 @@ unsafe extern "C" fn pktstat_rs_turn(
     let block = unsafe { &*block.cast::<Block>() };
     // SAFETY: valid as long as the block.
     let shared = unsafe { &*block.shared };
-    let tally = &block.tally;
-    if counted {
-        let since = ticks.wrapping_sub(tally.base_ticks.load(Ordering::Relaxed));
-        let in_time = since < tally.span_ticks.load(Ordering::Relaxed);
-        if in_time || !tally.take_back(len.into()) {
-            return;
-        }
-    }
     let (mut frames, mut bytes) = (1_u32, u64::from(len));
-    if shared.wire() {
-        // SAFETY: `skb` is a packet.
-        unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
-    }
-    let span_ticks = shared.turn(block, now_ns, frames.into(), bytes);
-    tally.base_ticks.store(ticks, Ordering::Relaxed);
-    let span_ticks = if ticks_stable { span_ticks } else { 0 };
-    tally.span_ticks.store(span_ticks, Ordering::Relaxed);
+    let packet = if counted {
+        Packet::Moved { bytes }
+    } else {
+        if shared.wire() {
+            // SAFETY: `skb` is a packet.
+            unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
+        }
+        let frames = frames.into();
+        Packet::Late { frames, bytes }
+    };
+    shared.turn(block, ticks, ticks_stable, now_ns, packet);
 }

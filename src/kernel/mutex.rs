@@ -7,6 +7,20 @@ use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
+/// In which order a task may hold several: from the first to the last.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Rank {
+    /// The counters of a namespace.
+    Registry,
+    /// An open file.
+    Delivery,
+    /// A counter's readers.
+    Reading,
+    /// kstat's table and switches.
+    Kstat,
+}
+
 /// A value that one task at a time may use.
 pub struct Mutex<T> {
     raw: NonNull<sys::pktstat_mutex>,
@@ -15,9 +29,9 @@ pub struct Mutex<T> {
 
 impl<T> Mutex<T> {
     /// A mutex around `value`.
-    pub fn new(value: T) -> Result<Self> {
-        // SAFETY: takes nothing; process context.
-        let raw = from_alloc(unsafe { sys::pktstat_shim_mutex_new() })?;
+    pub fn new(rank: Rank, value: T) -> Result<Self> {
+        // SAFETY: a rank that the shim knows; process context.
+        let raw = from_alloc(unsafe { sys::pktstat_shim_mutex_new(rank as u32) })?;
         let value = UnsafeCell::new(value);
         Ok(Self { raw, value })
     }

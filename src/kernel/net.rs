@@ -10,7 +10,7 @@ use super::counter::{Counter, Shared};
 use super::error::{from_result, Error, Result};
 use super::log;
 use super::memory::Boxed;
-use super::mutex::Mutex;
+use super::mutex::{Mutex, Rank};
 use super::percpu::Handle;
 use super::proc::{Dir, Owner};
 use super::sys;
@@ -269,11 +269,12 @@ unsafe extern "C" fn pktstat_rs_net_init(
 ) -> *mut c_void {
     let new = || {
         let dir = NonNull::new(dir).ok_or(Error::EINVAL)?;
-        let registry = Mutex::new(Registry {
+        let registry = Registry {
             dir: None,
             first: None,
             counters: 0,
-        })?;
+        };
+        let registry = Mutex::new(Rank::Registry, registry)?;
         let owner = Owner { uid, gid };
         let net = Boxed::new(Net { owner, registry })?;
         // SAFETY: by the contract. Last: where this fails, the caller removes the directory.

@@ -8,6 +8,7 @@ use super::sys;
 use crate::stat::drain::Cursor;
 use crate::stat::fifo::{Slot, Tail};
 use crate::stat::tally::Tally;
+use crate::stat::window::Window;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
@@ -117,8 +118,9 @@ impl Blocks {
         cpus.saturating_mul(each)
     }
 
-    /// Blocks with FIFOs of `samples` windows, and a cursor for each.
-    pub fn new(samples: u32) -> Result<(Self, Array<Cursor>)> {
+    /// Blocks with FIFOs of `samples` windows, the first of which is `window`, and a cursor for
+    /// each.
+    pub fn new(samples: u32, window: Window) -> Result<(Self, Array<Cursor>)> {
         let (size, align) = (
             core::mem::size_of::<Block>(),
             core::mem::align_of::<Block>(),
@@ -133,7 +135,7 @@ impl Blocks {
             match Array::<Slot>::new(slot_count(samples), cpu) {
                 Ok(slots) => {
                     let new = Block {
-                        tally: Tally::default(),
+                        tally: Tally::new(window),
                         tail: Tail::default(),
                         shared: core::ptr::null(),
                         slots: slots.as_ptr(),

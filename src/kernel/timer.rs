@@ -6,7 +6,7 @@ use super::sys;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-/// A timer on the wall clock that wakes the pollers of `key`.
+/// A timer that wakes the pollers of `key`.
 pub struct Timer {
     raw: NonNull<sys::pktstat_timer>,
     key: *const c_void,
@@ -20,10 +20,10 @@ impl Timer {
         Ok(Self { raw, key })
     }
 
-    /// Sets it to `at_ns`, wherever it stood. Any context.
-    pub fn start(&self, at_ns: u64) {
+    /// Lets it fire in `in_ns`, if it would not sooner. Any context.
+    pub fn start(&self, in_ns: u64) {
         // SAFETY: the timer lives as long as `self`.
-        unsafe { sys::pktstat_shim_timer_start(self.raw.as_ptr(), at_ns) };
+        unsafe { sys::pktstat_shim_timer_start(self.raw.as_ptr(), in_ns) };
     }
 
     /// Puts a poller among those it wakes.

@@ -5,38 +5,20 @@
 //! stand. What was counted in a window after its row was taken, or what a reader gave back,
 //! comes with a later row.
 
-use super::fifo::{self, Mark, Slot, Tail};
+use super::fifo::{self, is_beyond, Mark, Slot, Tail};
 use super::tally::{Snapshot, Tally};
 use super::window::Window;
+use crate::row::Row;
 use core::num::NonZeroU64;
 
 /// Where the reader stands with one CPU.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Cursor {
     /// Frames and bytes that have been taken, ever.
     frames: u64,
     bytes: u64,
     tail: u32,
     seen: Snapshot,
-}
-
-impl Default for Cursor {
-    fn default() -> Self {
-        Self {
-            frames: 0,
-            bytes: 0,
-            tail: 0,
-            seen: Snapshot {
-                mark: Mark {
-                    window: Window::NONE,
-                    frames: 0,
-                    bytes: 0,
-                },
-                head: 0,
-                merged: 0,
-            },
-        }
-    }
 }
 
 /// One CPU's part of a counter, as the reader needs it.
@@ -64,6 +46,17 @@ pub struct Taken {
     pub frames: u64,
     /// Its bytes, on all CPUs.
     pub bytes: u64,
+}
+
+impl Taken {
+    /// As readers see it.
+    pub fn row(&self, period_ns: NonZeroU64) -> Row {
+        Row {
+            timestamp_ns: self.window.start_ns(period_ns),
+            frames: self.frames,
+            bytes: self.bytes,
+        }
+    }
 }
 
 /// What was counted since the counter was made.
@@ -100,15 +93,21 @@ pub struct Drain {
 }
 
 impl Cursor {
+    /// Whether something up to `mark` is still to be taken. A packet that was counted anew in a
+    /// later window can leave a mark behind what was taken with it: it comes with a later one.
+    fn is_due(&self, mark: &Mark) -> bool {
+        is_beyond(mark.frames, self.frames) && !is_beyond(self.bytes, mark.bytes)
+    }
+
     /// The oldest window of this CPU in which something is still to be taken.
     fn oldest(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
         while let Some(mark) = fifo::front(cpu.slots, self.seen.head, self.tail) {
-            if mark.frames != self.frames {
+            if self.is_due(&mark) {
                 return Some(mark);
             }
             self.tail = cpu.tail.pop(cpu.slots, self.tail);
         }
-        (self.seen.mark.frames != self.frames).then_some(self.seen.mark)
+        Some(self.seen.mark).filter(|mark| self.is_due(mark))
     }
 
     /// Takes all up to `mark` and says how many frames and bytes that were.
@@ -170,8 +169,20 @@ impl Drain {
         self.now.has_left(window)
     }
 
+    /// Takes the next row for a reader whose last row was of `last`, if it is ready.
+    pub fn take_next(
+        &mut self,
+        cpus: &impl Cpus,
+        cursors: &mut [Cursor],
+        last: Option<Window>,
+    ) -> Option<Taken> {
+        let window = self.next(cpus, cursors, last)?;
+        self.is_ready(window)
+            .then(|| self.take(cpus, cursors, last, window))
+    }
+
     /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`.
-    pub fn take(
+    fn take(
         &mut self,
         cpus: &impl Cpus,
         cursors: &mut [Cursor],

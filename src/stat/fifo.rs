@@ -7,7 +7,7 @@ use super::window::Window;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Where the totals of a CPU stood when a window closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Mark {
     /// The window that closed.
     pub window: Window,
@@ -15,6 +15,11 @@ pub struct Mark {
     pub frames: u64,
     /// Bytes since the counter was made.
     pub bytes: u64,
+}
+
+/// Whether a total is beyond another one. Totals wrap.
+pub fn is_beyond(total: u64, other: u64) -> bool {
+    (total.wrapping_sub(other) as i64) > 0
 }
 
 /// Room for one [`Mark`].

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
-use super::fifo::{self, Mark, Slot, Tail};
+use super::fifo::{self, is_beyond, Mark, Slot, Tail};
 use super::window::{Runs, Window};
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
@@ -14,7 +14,7 @@ const RECENT_FRAME: u64 = 1 << RECENT_FRAME_BIT;
 ///
 /// The fast path adds a packet to `recent` with a single instruction, which neither an interrupt
 /// nor a move to another CPU can split, and without a look at anything but this line. At the
-/// deadline, every few milliseconds at the latest, [`Tally::count`] folds `recent` into the
+/// deadline, every few milliseconds at the latest, [`Tally::turn`] folds `recent` into the
 /// totals: 24 bits of frames and 40 of bytes are plenty for that time.
 #[repr(C, align(64))]
 pub struct Tally {
@@ -34,7 +34,7 @@ pub struct Tally {
 }
 
 /// What a reader sees of a tally: one moment of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Snapshot {
     /// The open window and the totals.
     pub mark: Mark,
@@ -56,20 +56,22 @@ pub struct Closing<'a> {
     pub tail: &'a Tail,
 }
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            base_ticks: AtomicU64::new(0),
-            span_ticks: AtomicU64::new(0),
-            recent: AtomicU64::new(0),
-            window: AtomicU64::new(Window::NONE.word()),
-            frames: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            merged: AtomicU64::new(0),
-            sequence: AtomicU32::new(0),
-            head: AtomicU32::new(0),
-        }
-    }
+/// A packet that the fast path could not see to its end.
+#[derive(Clone, Copy, Debug)]
+pub enum Packet {
+    /// The deadline has passed; it is not counted yet.
+    Late {
+        /// What it counts as.
+        frames: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// It is in `recent`, but a window was turned meanwhile, or the task was moved to another
+    /// CPU, whose window may have ended long ago.
+    Moved {
+        /// Its bytes.
+        bytes: u64,
+    },
 }
 
 fn recent_frames(recent: u64) -> u64 {
@@ -81,6 +83,24 @@ fn recent_bytes(recent: u64) -> u64 {
 }
 
 impl Tally {
+    /// A tally that has counted nothing, with `window` open.
+    ///
+    /// A task can be moved here in the middle of the fast path before any packet was: what it
+    /// counts needs a window too.
+    pub fn new(window: Window) -> Self {
+        Self {
+            base_ticks: AtomicU64::new(0),
+            span_ticks: AtomicU64::new(0),
+            recent: AtomicU64::new(0),
+            window: AtomicU64::new(window.word()),
+            frames: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            merged: AtomicU64::new(0),
+            sequence: AtomicU32::new(0),
+            head: AtomicU32::new(0),
+        }
+    }
+
     /// The open window and the totals; of one piece only to this CPU or within a snapshot.
     fn mark(&self, recent: u64) -> Mark {
         let frames = self.frames.load(Ordering::Relaxed);
@@ -92,23 +112,60 @@ impl Tally {
         }
     }
 
-    /// Counts `frames` and `bytes` at `now_ns` (wall clock), turning the window if it has ended,
-    /// and returns how long the open window still is.
+    /// Whether the fast path may go on at `ticks`. It looks for itself; this is for the others.
+    pub fn is_in_time(&self, ticks: u64) -> bool {
+        let since = ticks.wrapping_sub(self.base_ticks.load(Ordering::Relaxed));
+        since < self.span_ticks.load(Ordering::Relaxed)
+    }
+
+    /// Lets the fast path go on for `span` from `ticks`. For this CPU only.
+    pub fn set_deadline(&self, ticks: u64, span: u64) {
+        self.base_ticks.store(ticks, Ordering::Relaxed);
+        self.span_ticks.store(span, Ordering::Relaxed);
+    }
+
+    /// Counts `packet` at `ticks` and, no earlier, `now_ns` (wall clock), turning the window if
+    /// it has ended. Returns how long the open window still is, or `None` where the packet stands
+    /// where it should.
     ///
-    /// For this CPU only, and not to be interrupted by another `count` on it.
-    pub fn count(&self, closing: &Closing<'_>, now_ns: u64, frames: u64, bytes: u64) -> NonZeroU64 {
+    /// For this CPU only, and not to be interrupted by anything that counts on it.
+    pub fn turn(
+        &self,
+        closing: &Closing<'_>,
+        ticks: u64,
+        now_ns: u64,
+        packet: Packet,
+    ) -> Option<NonZeroU64> {
+        match packet {
+            Packet::Late { frames, bytes } => Some(self.count(closing, now_ns, 0, frames, bytes)),
+            Packet::Moved { .. } if self.is_in_time(ticks) => None,
+            Packet::Moved { bytes } => {
+                let recent = self.recent.load(Ordering::Relaxed);
+                let there = recent_frames(recent) != 0 && recent_bytes(recent) >= bytes;
+                let packet = RECENT_FRAME.wrapping_add(bytes);
+                there.then(|| self.count(closing, now_ns, packet, 1, bytes))
+            }
+        }
+    }
+
+    /// Counts `frames` and `bytes` in the window of `now_ns`, after taking `back` out of `recent`.
+    fn count(
+        &self,
+        closing: &Closing<'_>,
+        now_ns: u64,
+        back: u64,
+        frames: u64,
+        bytes: u64,
+    ) -> NonZeroU64 {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence
             .store(sequence.wrapping_add(1), Ordering::Relaxed);
         // The odd sequence is seen before anything that follows it.
         fence(Ordering::Release);
 
-        let mark = self.mark(self.recent.load(Ordering::Relaxed));
+        let mark = self.mark(self.recent.load(Ordering::Relaxed).wrapping_sub(back));
         self.recent.store(0, Ordering::Relaxed);
-        let open_rest_ns = match mark.window {
-            Window::NONE => None,
-            window => window.rest_ns(now_ns, closing.period_ns),
-        };
+        let open_rest_ns = mark.window.rest_ns(now_ns, closing.period_ns);
         let rest_ns = open_rest_ns.unwrap_or_else(|| {
             self.close(closing, mark);
             let run = closing.runs.after(mark.window, now_ns, closing.period_ns);
@@ -131,7 +188,7 @@ impl Tally {
     /// merged: its counts stay in the totals and come with the next one that fits.
     fn close(&self, closing: &Closing<'_>, mark: Mark) {
         // Nothing was counted that the reader has not taken already.
-        if mark.window == Window::NONE || mark.frames == closing.tail.taken() {
+        if !is_beyond(mark.frames, closing.tail.taken()) {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
@@ -142,20 +199,6 @@ impl Tally {
                 self.merged.store(merged.wrapping_add(1), Ordering::Relaxed);
             }
         }
-    }
-
-    /// Takes a packet back that the fast path counted on a CPU whose window had ended. Returns
-    /// whether there was one of at least this size; then the caller counts it anew.
-    ///
-    /// For this CPU only, like [`Tally::count`].
-    pub fn take_back(&self, bytes: u64) -> bool {
-        let recent = self.recent.load(Ordering::Relaxed);
-        if recent_frames(recent) == 0 || recent_bytes(recent) < bytes {
-            return false;
-        }
-        let rest = recent.wrapping_sub(RECENT_FRAME.wrapping_add(bytes));
-        self.recent.store(rest, Ordering::Relaxed);
-        true
     }
 
     /// One moment of the tally. Any CPU, any context that the tally's CPU does not wait for.

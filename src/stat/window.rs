@@ -12,13 +12,10 @@ const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// The index is `start / period`; at the shortest period, 1 us, and the latest time that the
 /// kernel knows, 2^63 ns, it needs 53 bits. The run, in the bits above, is counted up when
 /// the clock is stepped back, so what came before the step stays before what comes after it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Window(u64);
 
 impl Window {
-    /// No window: what a CPU has open before its first packet.
-    pub const NONE: Self = Self(u64::MAX);
-
     /// The window that contains `now_ns` in the run `run`.
     pub fn at(now_ns: u64, period_ns: NonZeroU64, run: u64) -> Self {
         Self((run << INDEX_BITS) | ((now_ns / period_ns) & INDEX_MASK))
@@ -76,7 +73,7 @@ impl Runs {
     /// find it counted up and follow.
     pub fn after(&self, open: Window, now_ns: u64, period_ns: NonZeroU64) -> u64 {
         let run = self.0.load(Ordering::Relaxed);
-        if open == Window::NONE || now_ns >= open.start_ns(period_ns) || !open.is_of_run(run) {
+        if now_ns >= open.start_ns(period_ns) || !open.is_of_run(run) {
             return run;
         }
         let next = run.wrapping_add(1);
