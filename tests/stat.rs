@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The accounting against a naive model, over random schedules. What loom does with a few
+//! instructions (tests/stat_loom.rs), this does with many packets.
+//!
+//!     PROPTEST_CASES=100000 cargo test --release --test stat
+
+#![cfg(not(pktstat_loom))]
+
+#[path = "stat/machine.rs"]
+mod machine;
+
+use machine::{Machine, Make, Seen};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::cell::{Cell, RefCell};
+
+const TASKS: usize = 3;
+const READERS: usize = 3;
+const HOUR_NS: u64 = 3_600_000_000_000;
+const MONTH_NS: u64 = 30 * 24 * HOUR_NS;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Pass(u64),
+    PassPart(u8),
+    PassToBoundary(i64),
+    Packet {
+        cpu: usize,
+        frames: u32,
+        bytes: u64,
+    },
+    Advance {
+        task: usize,
+        cpu: usize,
+        bytes: u64,
+    },
+    Step(i64),
+    Open(usize),
+    Read {
+        reader: usize,
+        room: usize,
+        good: usize,
+        during: Vec<(usize, u32, u64)>,
+    },
+    Close(usize),
+    Poll(usize),
+    Drain,
+}
+
+fn run(machine: &Machine, period_ns: u64, event: &Event) {
+    match *event {
+        Event::Pass(ns) => machine.pass(ns),
+        Event::PassPart(part) => machine.pass(period_ns / 256 * u64::from(part)),
+        Event::PassToBoundary(ns) => machine.pass_to_boundary(ns),
+        Event::Packet { cpu, frames, bytes } => machine.packet(cpu, frames, bytes),
+        Event::Advance { task, cpu, bytes } => machine.advance(task, cpu, bytes),
+        Event::Step(ns) => machine.step(ns),
+        Event::Open(reader) => machine.open(reader),
+        Event::Read {
+            reader,
+            room,
+            good,
+            ref during,
+        } => machine.read(reader, room, good, during),
+        Event::Close(reader) => machine.close(reader),
+        Event::Poll(reader) => machine.poll(reader),
+        Event::Drain => machine.drain(),
+    }
+}
+
+fn make() -> impl Strategy<Value = Make> {
+    let frames = prop_oneof![
+        6 => Just(0_u64),
+        1 => (0_u64..20).prop_map(|n| (1 << 32) - 10 + n),
+        1 => (1_u64..20).prop_map(|n| u64::MAX - n),
+        1 => (0_u64..20).prop_map(|n| (1 << 63) - 10 + n),
+    ];
+    let bytes = prop_oneof![
+        Just(1_u64 << 32),
+        (0_u64..200_000).prop_map(|n| (1 << 32) - n),
+        (0_u64..200_000).prop_map(|n| u64::MAX - n),
+    ];
+    (
+        1..5_usize,
+        prop_oneof![4 => 1..6_usize, 1 => 20..60_usize],
+        prop_oneof![
+            Just(1_000_u64),
+            Just(7_001),
+            Just(100_000_000),
+            Just(HOUR_NS)
+        ],
+        prop_oneof![1 => Just(0_u32), 4 => Just(1_000_000), 4 => Just(2_593_906)],
+        prop::bool::weighted(0.2),
+        vec((frames, bytes), 0..4),
+    )
+        .prop_map(|(cpus, samples, period_ns, khz, wire, before)| Make {
+            cpus,
+            samples,
+            period_ns,
+            khz,
+            wire,
+            before,
+        })
+}
+
+/// What happens to every counter.
+fn calm() -> BoxedStrategy<Event> {
+    let packet = (0..4_usize, 1..40_u32, 20..70_000_u64);
+    let room = prop_oneof![Just(1_usize), 1..100_usize, Just(4096), Just(0)];
+    let good = prop_oneof![8 => Just(usize::MAX), 1 => Just(0), 2 => 0..80_usize];
+    let read = (0..READERS, room, good, vec(packet.clone(), 0..3));
+    prop_oneof![
+        1 => prop_oneof![0..1_000_u64, 0..8_000_000_u64, Just(HOUR_NS), Just(MONTH_NS)].prop_map(Event::Pass),
+        5 => any::<u8>().prop_map(Event::PassPart),
+        5 => prop_oneof![Just(-1_i64), Just(0), Just(1), 0..50_i64].prop_map(Event::PassToBoundary),
+        14 => packet.prop_map(|(cpu, frames, bytes)| Event::Packet { cpu, frames, bytes }),
+        2 => (0..READERS).prop_map(Event::Open),
+        5 => read.prop_map(|(reader, room, good, during)| Event::Read { reader, room, good, during }),
+        2 => (0..READERS).prop_map(Event::Poll),
+        1 => Just(Event::Drain),
+    ]
+    .boxed()
+}
+
+/// What happens to some.
+fn wild() -> BoxedStrategy<Event> {
+    let advance = (0..TASKS, 0..4_usize, 20..70_000_u64);
+    let day = 86_400_000_000_000_i64;
+    let step = prop_oneof![
+        -5_000..5_000_i64,
+        -300_000_000..300_000_000_i64,
+        -day..day,
+        -400 * day..400 * day,
+    ];
+    prop_oneof![
+        12 => calm(),
+        8 => advance.prop_map(|(task, cpu, bytes)| Event::Advance { task, cpu, bytes }),
+        2 => step.prop_map(Event::Step),
+        2 => (0..READERS).prop_map(Event::Close),
+    ]
+    .boxed()
+}
+
+/// Runs as many schedules as PROPTEST_CASES says and reports what they came across.
+fn explore(name: &str, event: BoxedStrategy<Event>, cases: u32) -> Seen {
+    let mut config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    let explored = Cell::new(0_u64);
+    let sum = RefCell::new(Seen::default());
+    let schedule = (make(), vec(event, 1..120));
+    let result = TestRunner::new(config).run(&schedule, |(make, events)| {
+        let machine = Machine::new(&make, TASKS, READERS);
+        machine.check();
+        for event in &events {
+            run(&machine, make.period_ns, event);
+            machine.check();
+        }
+        machine.drain();
+        explored.set(explored.get() + 1);
+        sum.borrow_mut().add(&machine.seen.get());
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+    let seen = sum.into_inner();
+    println!("{name}: {} schedules, {seen:?}", explored.get());
+    assert_ne!(explored.get(), 0, "explored nothing");
+    seen
+}
+
+#[test]
+fn rows_are_the_sums_of_their_windows() {
+    let seen = explore("calm", calm(), 1_000);
+    for seen in [
+        seen.packets,
+        seen.fast,
+        seen.rows,
+        seen.exact,
+        seen.merged,
+        seen.faults,
+        seen.woken,
+    ] {
+        assert_ne!(seen, 0, "something was never explored");
+    }
+}
+
+#[test]
+fn nothing_is_lost_whatever_happens() {
+    let seen = explore("wild", wild(), 1_000);
+    for seen in [
+        seen.packets,
+        seen.moved,
+        seen.rows,
+        seen.merged,
+        seen.returned,
+        seen.faults,
+        seen.steps,
+    ] {
+        assert_ne!(seen, 0, "something was never explored");
+    }
+}

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A machine to count on: CPUs, two clocks, readers, and beside them the naive model, which is a
+//! sum for each window and a queue for each CPU.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
+use xt_pktstat::row::{Row, HEADER};
+use xt_pktstat::stat::bell::Bell;
+use xt_pktstat::stat::delivery::Delivery;
+use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
+use xt_pktstat::stat::fifo::{Slot, Tail};
+use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::ticks::Ticks;
+use xt_pktstat::stat::window::{Runs, Window};
+use xt_pktstat::sync::Ordering;
+
+const START_NS: i64 = 1_700_000_000_000_000_000;
+const START_MONO_NS: i64 = 12_345_678_901;
+const YEAR_NS: i64 = 365 * 86_400_000_000_000;
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Count {
+    pub frames: u128,
+    pub bytes: u128,
+}
+
+impl Count {
+    fn add(&mut self, frames: u64, bytes: u64) {
+        self.frames += u128::from(frames);
+        self.bytes += u128::from(bytes);
+    }
+}
+
+struct Part {
+    tally: Tally,
+    slots: Vec<Slot>,
+    tail: Tail,
+}
+
+struct Parts(Vec<Part>);
+
+impl Cpus for Parts {
+    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
+        for (part, cursor) in self.0.iter().zip(cursors) {
+            let cpu = Cpu {
+                tally: &part.tally,
+                slots: &part.slots,
+                tail: &part.tail,
+            };
+            visit(cpu, cursor);
+        }
+    }
+}
+
+/// What a FIFO would hold if windows were just put into a queue.
+#[derive(Default)]
+struct Naive {
+    open: Option<u64>,
+    /// Closed windows, and whether a reader has looked since.
+    queue: VecDeque<(u64, bool)>,
+}
+
+#[derive(Default)]
+struct Model {
+    counted: Count,
+    delivered: Count,
+    windows: BTreeMap<u64, Count>,
+    rows: BTreeMap<u64, Count>,
+    naive: Vec<Naive>,
+    /// The last window of which a row was taken.
+    taken: Option<u64>,
+    merged: u64,
+    /// The clock was stepped or a packet was stopped on its way: windows may differ.
+    disturbed: bool,
+    /// A row was given back: it may come under another window.
+    returned: bool,
+    steps_back: usize,
+}
+
+/// A packet on its way through the fast path, which may be stopped anywhere.
+#[derive(Clone, Copy)]
+enum Stage {
+    Based { base: u64, ticks: u64 },
+    Compared { base: u64 },
+    Added { base: u64 },
+    Late,
+    Moved,
+}
+
+struct Reader {
+    delivery: Delivery,
+    text: Vec<u8>,
+    /// How much of it has been looked at.
+    parsed: usize,
+    last_ns: Option<u64>,
+    falls: usize,
+    asleep: bool,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            delivery: Delivery::default(),
+            text: Vec::new(),
+            parsed: 0,
+            last_ns: None,
+            falls: 0,
+            asleep: false,
+        }
+    }
+}
+
+/// How a machine is made.
+#[derive(Clone, Debug)]
+pub struct Make {
+    pub cpus: usize,
+    pub samples: usize,
+    pub period_ns: u64,
+    pub khz: u32,
+    pub wire: bool,
+    /// What a CPU has counted before.
+    pub before: Vec<(u64, u64)>,
+}
+
+/// How often what should be explored was.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Seen {
+    pub packets: u64,
+    pub fast: u64,
+    pub moved: u64,
+    pub rows: u64,
+    pub exact: u64,
+    pub merged: u64,
+    pub returned: u64,
+    pub faults: u64,
+    pub steps: u64,
+    pub woken: u64,
+}
+
+impl Seen {
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.fast += other.fast;
+        self.moved += other.moved;
+        self.rows += other.rows;
+        self.exact += other.exact;
+        self.merged += other.merged;
+        self.returned += other.returned;
+        self.faults += other.faults;
+        self.steps += other.steps;
+        self.woken += other.woken;
+    }
+}
+
+/// What happens while a reader's bytes are copied.
+pub type During<'a> = &'a [(usize, u32, u64)];
+
+pub struct Machine {
+    mono_ns: Cell<u64>,
+    offset_ns: Cell<i64>,
+    parts: Parts,
+    runs: Runs,
+    bell: Bell,
+    timer: Cell<Option<u64>>,
+    period_ns: NonZeroU64,
+    khz: u32,
+    ticks: Ticks,
+    wire: bool,
+    samples: usize,
+    reading: RefCell<(Drain, Vec<Cursor>)>,
+    model: RefCell<Model>,
+    tasks: RefCell<Vec<Option<(Stage, u64)>>>,
+    readers: RefCell<Vec<Option<Reader>>>,
+    pub seen: Cell<Seen>,
+}
+
+impl Machine {
+    pub fn new(make: &Make, tasks: usize, readers: usize) -> Self {
+        let period_ns = NonZeroU64::new(make.period_ns).unwrap();
+        let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, 0);
+        let part = |_| Part {
+            tally: Tally::new(window),
+            slots: (0..=make.samples).map(|_| Slot::default()).collect(),
+            tail: Tail::default(),
+        };
+        let model = Model {
+            naive: (0..make.cpus).map(|_| Naive::default()).collect(),
+            ..Model::default()
+        };
+        let machine = Self {
+            mono_ns: Cell::new(START_MONO_NS as u64),
+            offset_ns: Cell::new(START_NS),
+            parts: Parts((0..make.cpus).map(part).collect()),
+            runs: Runs::default(),
+            bell: Bell::default(),
+            timer: Cell::new(None),
+            period_ns,
+            khz: make.khz,
+            ticks: Ticks::of_khz(make.khz),
+            wire: make.wire,
+            samples: make.samples,
+            reading: RefCell::new((Drain::default(), vec![Cursor::default(); make.cpus])),
+            model: RefCell::new(model),
+            tasks: RefCell::new(vec![None; tasks]),
+            readers: RefCell::new((0..readers).map(|_| None).collect()),
+            seen: Cell::default(),
+        };
+        for (cpu, &(frames, bytes)) in make.before.iter().take(make.cpus).enumerate() {
+            // In steps: between two looks no total moves by half its range.
+            for step in 0..4 {
+                let part = |whole: u64| whole / 4 + u64::from(step == 0) * (whole % 4);
+                if frames != 0 {
+                    machine.late(cpu, part(frames), part(bytes));
+                    machine.drain();
+                }
+            }
+        }
+        machine
+    }
+
+    fn saw(&self, what: impl FnOnce(&mut Seen)) {
+        let mut seen = self.seen.get();
+        what(&mut seen);
+        self.seen.set(seen);
+    }
+
+    fn wall_ns(&self) -> u64 {
+        u64::try_from(self.offset_ns.get() + self.mono_ns.get() as i64).unwrap()
+    }
+
+    fn ticks(&self) -> u64 {
+        (u128::from(self.mono_ns.get()) * u128::from(self.khz) / 1_000_000) as u64
+    }
+
+    // --- Time -----------------------------------------------------------------------------------
+
+    pub fn pass(&self, ns: u64) {
+        // A hundred years are enough for anybody.
+        let most = (100 * YEAR_NS) as u64 - self.mono_ns.get();
+        self.mono_ns.set(self.mono_ns.get() + ns.min(most));
+        if self.timer.get().is_some_and(|at| at <= self.mono_ns.get()) {
+            self.timer.set(None);
+            self.wake();
+        }
+    }
+
+    /// To the next boundary of a window, and `ns` beyond.
+    pub fn pass_to_boundary(&self, ns: i64) {
+        let period_ns = self.period_ns.get();
+        let rest_ns = period_ns - self.wall_ns() % period_ns;
+        self.pass((rest_ns as i64 + ns.clamp(1 - rest_ns as i64, 1 << 50)) as u64);
+    }
+
+    pub fn step(&self, ns: i64) {
+        let offset_ns = (self.offset_ns.get() + ns).clamp(YEAR_NS, 140 * YEAR_NS);
+        let mut model = self.model.borrow_mut();
+        model.steps_back += usize::from(offset_ns < self.offset_ns.get());
+        model.disturbed = true;
+        self.offset_ns.set(offset_ns);
+        self.saw(|seen| seen.steps += 1);
+    }
+
+    // --- The packet's way -----------------------------------------------------------------------
+
+    /// What src/kernel/counter.rs does in `turn`.
+    fn turn(&self, cpu: usize, packet: Packet) {
+        let part = &self.parts.0[cpu];
+        let closing = Closing {
+            period_ns: self.period_ns,
+            runs: &self.runs,
+            slots: &part.slots,
+            tail: &part.tail,
+        };
+        let (ticks, now_ns) = (self.ticks(), self.wall_ns());
+        let Some(rest_ns) = part.tally.turn(&closing, ticks, now_ns, packet) else {
+            return;
+        };
+        assert!(rest_ns <= self.period_ns);
+        if self.bell.answer() {
+            self.start_timer(rest_ns.get());
+        }
+        let span = if self.wire {
+            0
+        } else {
+            self.ticks.span(rest_ns)
+        };
+        part.tally.set_deadline(ticks, span);
+    }
+
+    fn start_timer(&self, in_ns: u64) {
+        let at = self.mono_ns.get() + in_ns;
+        self.timer.set(Some(self.timer.get().unwrap_or(at).min(at)));
+    }
+
+    /// The model's half of counting.
+    fn note(&self, cpu: usize, frames: u64, bytes: u64) {
+        let index = self.wall_ns() / self.period_ns;
+        let mut model = self.model.borrow_mut();
+        let model = &mut *model;
+        model.counted.add(frames, bytes);
+        model.windows.entry(index).or_default().add(frames, bytes);
+        let naive = &mut model.naive[cpu];
+        match naive.open.replace(index) {
+            Some(open) if open != index && Some(open) > model.taken => {
+                if naive.queue.len() < self.samples {
+                    naive.queue.push_back((open, false));
+                } else {
+                    model.merged += 1;
+                }
+            }
+            _ => {}
+        }
+        self.saw(|seen| seen.packets += 1);
+    }
+
+    fn late(&self, cpu: usize, frames: u64, bytes: u64) {
+        self.note(cpu, frames, bytes);
+        self.turn(cpu, Packet::Late { frames, bytes });
+    }
+
+    /// A packet that nothing stops.
+    pub fn packet(&self, cpu: usize, frames: u32, bytes: u64) {
+        let cpu = cpu % self.parts.0.len();
+        if self.wire {
+            self.late(cpu, frames.into(), bytes);
+        } else if self.parts.0[cpu].tally.is_in_time(self.ticks()) {
+            self.note(cpu, 1, bytes);
+            self.add_recent(cpu, bytes);
+        } else {
+            self.late(cpu, 1, bytes);
+        }
+    }
+
+    fn add_recent(&self, cpu: usize, bytes: u64) {
+        let packet = 1 << RECENT_FRAME_BIT | bytes;
+        let recent = &self.parts.0[cpu].tally.recent;
+        recent.fetch_add(packet, Ordering::Relaxed);
+        self.saw(|seen| seen.fast += 1);
+    }
+
+    /// The next instruction of a task's packet, on whatever CPU the task is now: what the asm of
+    /// src/kernel/matching.rs does.
+    pub fn advance(&self, task: usize, cpu: usize, bytes: u64) {
+        if self.wire {
+            return;
+        }
+        let cpu = cpu % self.parts.0.len();
+        let tally = &self.parts.0[cpu].tally;
+        let base_now = tally.base_ticks.load(Ordering::Relaxed);
+        let mut tasks = self.tasks.borrow_mut();
+        self.model.borrow_mut().disturbed = true;
+        let (stage, bytes) = match tasks[task] {
+            None => {
+                let ticks = self.ticks();
+                let base = base_now;
+                (Stage::Based { base, ticks }, bytes)
+            }
+            Some((Stage::Based { base, ticks }, bytes)) => {
+                let span = tally.span_ticks.load(Ordering::Relaxed);
+                if ticks.wrapping_sub(base) < span {
+                    (Stage::Compared { base }, bytes)
+                } else {
+                    (Stage::Late, bytes)
+                }
+            }
+            Some((Stage::Compared { base }, bytes)) => {
+                self.note(cpu, 1, bytes);
+                self.add_recent(cpu, bytes);
+                (Stage::Added { base }, bytes)
+            }
+            Some((Stage::Added { base }, bytes)) if base != base_now => (Stage::Moved, bytes),
+            Some((Stage::Added { .. }, _)) => {
+                tasks[task] = None;
+                return;
+            }
+            Some((Stage::Late, bytes)) => {
+                self.late(cpu, 1, bytes);
+                tasks[task] = None;
+                return;
+            }
+            Some((Stage::Moved, bytes)) => {
+                self.turn(cpu, Packet::Moved { bytes });
+                self.saw(|seen| seen.moved += 1);
+                tasks[task] = None;
+                return;
+            }
+        };
+        tasks[task] = Some((stage, bytes));
+    }
+
+    // --- Readers --------------------------------------------------------------------------------
+
+    fn look(&self) {
+        let (drain, cursors) = &mut *self.reading.borrow_mut();
+        drain.look(&self.parts, cursors, self.period_ns, || self.wall_ns());
+        for naive in &mut self.model.borrow_mut().naive {
+            naive.queue.iter_mut().for_each(|(_, seen)| *seen = true);
+        }
+    }
+
+    /// The model's half of passing over what has been taken.
+    fn pass_over(&self) {
+        let mut model = self.model.borrow_mut();
+        let taken = model.taken;
+        for Naive { queue, .. } in &mut model.naive {
+            while queue
+                .front()
+                .is_some_and(|&(window, seen)| seen && Some(window) <= taken)
+            {
+                queue.pop_front();
+            }
+        }
+    }
+
+    /// What src/kernel/counter.rs does in `take_row`.
+    fn take_row(&self, look: bool, last: Option<Window>) -> Option<Taken> {
+        if look {
+            self.look();
+        }
+        let (drain, cursors) = &mut *self.reading.borrow_mut();
+        let taken = drain.take_next(&self.parts, cursors, last);
+        if let Some(taken) = taken {
+            let mut model = self.model.borrow_mut();
+            model.taken = model.taken.max(Some(taken.window.index()));
+        }
+        self.pass_over();
+        taken
+    }
+
+    /// What src/kernel/counter.rs does in `poll`.
+    fn poll_row(&self, last: Option<Window>) -> bool {
+        self.bell.ask();
+        self.look();
+        let (drain, cursors) = &mut *self.reading.borrow_mut();
+        let next = drain.next(&self.parts, cursors, last);
+        self.pass_over();
+        match next {
+            None => false,
+            Some(window) if drain.is_ready(window) => true,
+            Some(window) => {
+                let end_ns = window.next().start_ns(self.period_ns);
+                let rest_ns = end_ns.saturating_sub(self.wall_ns());
+                self.start_timer(rest_ns.min(self.period_ns.get()));
+                false
+            }
+        }
+    }
+
+    pub fn open(&self, reader: usize) {
+        let reader = &mut self.readers.borrow_mut()[reader];
+        if reader.is_none() {
+            *reader = Some(Reader::new());
+        }
+    }
+
+    /// A read of `room` bytes of which only `good` can be written to.
+    pub fn read(&self, reader: usize, room: usize, good: usize, during: During<'_>) {
+        if let Some(reader) = &mut self.readers.borrow_mut()[reader] {
+            self.read_as(reader, room, good, during);
+        }
+    }
+
+    fn read_as(&self, reader: &mut Reader, room: usize, good: usize, during: During<'_>) -> usize {
+        reader.asleep = false;
+        let Reader { delivery, text, .. } = reader;
+        let before = text.len();
+        let pending = delivery.pending().is_some();
+        let mut during = during.iter();
+        let take = |last, again: bool| self.take_row(!again, last);
+        let copy = |at: usize, bytes: &[u8]| {
+            assert!(!bytes.is_empty() && at + bytes.len() <= room);
+            assert_eq!(at, text.len() - before);
+            if let Some(&(cpu, frames, bytes)) = during.next() {
+                self.packet(cpu, frames, bytes);
+                self.pass(bytes);
+            }
+            let copied = bytes.len().min(good.saturating_sub(at));
+            text.extend_from_slice(&bytes[..copied]);
+            copied
+        };
+        let done = delivery.read(self.period_ns, room, take, copy);
+        assert_eq!(done.unwrap_or(0), text.len() - before);
+        if done.is_none() {
+            assert!(room != 0 && good == 0);
+            self.saw(|seen| seen.faults += 1);
+        }
+        if pending && good != 0 && room != 0 {
+            assert_ne!(text.len(), before);
+        }
+        self.parse(reader);
+        reader.text.len() - before
+    }
+
+    fn parse(&self, reader: &mut Reader) {
+        let mut model = self.model.borrow_mut();
+        while let Some(len) = reader.text[reader.parsed..]
+            .iter()
+            .position(|&b| b == b'\n')
+        {
+            let line = &reader.text[reader.parsed..][..=len];
+            if reader.parsed == 0 {
+                assert_eq!(line, HEADER.as_bytes());
+                reader.parsed += line.len();
+                continue;
+            }
+            let row = Row::parse(line).unwrap();
+            reader.parsed += line.len();
+            assert_ne!(row.frames, 0, "a row of a window without a frame");
+            assert_eq!(row.timestamp_ns % self.period_ns, 0);
+            let index = row.timestamp_ns / self.period_ns;
+            reader.falls += usize::from(reader.last_ns >= Some(row.timestamp_ns));
+            reader.last_ns = Some(row.timestamp_ns);
+            assert!(reader.falls <= model.steps_back, "rows out of order");
+            model.delivered.add(row.frames, row.bytes);
+            model
+                .rows
+                .entry(index)
+                .or_default()
+                .add(row.frames, row.bytes);
+            let (delivered, counted) = (model.delivered, model.counted);
+            assert!(delivered.frames <= counted.frames && delivered.bytes <= counted.bytes);
+            self.saw(|seen| seen.rows += 1);
+        }
+        let rest = reader.parsed != reader.text.len();
+        assert!(reader.delivery.pending().is_none() || rest || reader.text.len() == reader.parsed);
+        assert!(!rest || reader.parsed == 0 || reader.delivery.pending().is_some());
+    }
+
+    pub fn close(&self, reader: usize) {
+        let closed = self.readers.borrow_mut()[reader].take();
+        if let Some(taken) = closed.and_then(|closed| closed.delivery.pending()) {
+            self.model.borrow_mut().returned = true;
+            self.saw(|seen| seen.returned += 1);
+            self.reading.borrow_mut().0.give_back(taken);
+            self.wake();
+        }
+    }
+
+    /// Goes to sleep unless a row can be read; and if one can, it is.
+    pub fn poll(&self, reader: usize) {
+        if let Some(reader) = &mut self.readers.borrow_mut()[reader] {
+            self.poll_as(reader);
+        }
+    }
+
+    fn poll_as(&self, reader: &mut Reader) {
+        let pending = reader.delivery.pending().is_some();
+        reader.asleep = !pending && !self.poll_row(reader.delivery.last());
+        if !reader.asleep {
+            let header = HEADER.len().saturating_sub(reader.text.len());
+            assert!(self.read_as(reader, header + 1, usize::MAX, &[]) > header);
+        }
+    }
+
+    fn wake(&self) {
+        let Ok(mut readers) = self.readers.try_borrow_mut() else {
+            // In the middle of a read, whose reader is awake; the others look when it is over.
+            self.timer.set(Some(self.mono_ns.get()));
+            return;
+        };
+        for reader in readers.iter_mut().flatten().filter(|reader| reader.asleep) {
+            self.poll_as(reader);
+            self.saw(|seen| seen.woken += u64::from(!reader.asleep));
+        }
+    }
+
+    // --- Judgement ------------------------------------------------------------------------------
+
+    /// What must be true at every moment.
+    pub fn check(&self) {
+        self.pass(0);
+        self.look();
+        {
+            let (drain, cursors) = &mut *self.reading.borrow_mut();
+            let totals = drain.totals(cursors);
+            let queued = drain.queued(&self.parts, cursors);
+            let model = self.model.borrow();
+            assert_eq!(totals.frames, model.counted.frames as u64);
+            assert_eq!(totals.bytes, model.counted.bytes as u64);
+            if !model.disturbed {
+                assert_eq!(totals.merged, model.merged, "merged");
+            }
+            if !model.disturbed && !model.returned {
+                let now = Some(self.wall_ns() / self.period_ns);
+                let waits = |window: u64| Some(window) > model.taken;
+                let waiting = |naive: &Naive| {
+                    let open = naive.open.filter(|&open| waits(open) && Some(open) < now);
+                    let queue = naive.queue.iter().filter(|&&(window, _)| waits(window));
+                    queue.count() + usize::from(open.is_some())
+                };
+                let waiting: usize = model.naive.iter().map(waiting).sum();
+                assert_eq!(queued, waiting as u64, "queued");
+            }
+        }
+        self.pass_over();
+        if !self.model.borrow().disturbed {
+            for reader in self
+                .readers
+                .borrow()
+                .iter()
+                .flatten()
+                .filter(|reader| reader.asleep)
+            {
+                let (drain, cursors) = &mut *self.reading.borrow_mut();
+                let next = drain.next(&self.parts, cursors, reader.delivery.last());
+                assert!(
+                    !next.is_some_and(|next| drain.is_ready(next)),
+                    "a poller sleeps on"
+                );
+            }
+        }
+    }
+
+    fn is_all_delivered(&self) -> bool {
+        let model = self.model.borrow();
+        model.delivered == model.counted
+    }
+
+    /// Lets all tasks come to their end, all readers close and a window pass: then everything can
+    /// be read.
+    pub fn drain(&self) {
+        let tasks = self.tasks.borrow().len();
+        for task in 0..tasks {
+            while self.tasks.borrow()[task].is_some() {
+                self.advance(task, task, 0);
+            }
+        }
+        let readers = self.readers.borrow().len();
+        (0..readers).for_each(|reader| self.close(reader));
+        let mut reader = Reader::new();
+        let mut windows = 0;
+        while windows == 0 || !self.is_all_delivered() {
+            // After a step back a window can be open a second time, and its CPU's next one.
+            let most = if self.model.borrow().disturbed {
+                2 + self.samples + self.parts.0.len()
+            } else {
+                1
+            };
+            assert!(windows < most, "something never comes");
+            windows += 1;
+            self.pass(self.period_ns.get());
+            while self.read_as(&mut reader, 4096, usize::MAX, &[]) != 0 {}
+        }
+        let (drain, cursors) = &mut *self.reading.borrow_mut();
+        assert_eq!(drain.next(&self.parts, cursors, None), None);
+        assert_eq!(drain.queued(&self.parts, cursors), 0);
+        let model = self.model.borrow();
+        assert_eq!(model.delivered, model.counted, "conservation");
+        if !model.disturbed && !model.returned && model.merged == 0 {
+            assert_eq!(model.rows, model.windows);
+            self.saw(|seen| seen.exact += 1);
+        }
+        self.saw(|seen| seen.merged += model.merged);
+    }
+}
