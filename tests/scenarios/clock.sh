@@ -19,7 +19,7 @@ step() {
 	send_udp 20 100
 	rows slow >/dev/null
 	rows fast >/dev/null
-	(($(uptime) - began < 20))
+	(($(uptime) - began < 60))
 	conserved slow OUTPUT 1
 	conserved fast OUTPUT 2
 }
