@@ -11,7 +11,7 @@ data=$(proc web data)
 # bursts N: N frames in N windows, closed and not yet read.
 bursts() {
 	local want=$(($(in_ns n1 sed -n 's/^frames: //p' "$(proc web status)") + $1))
-	in_ns n0 udp -b 1 -i 40000 "$addr1" "$1" 100 >/dev/null
+	windows "$1" 20000000
 	wait_until '[[ $(status_key web frames) == '"$want"' ]]'
 	# The last one's window: no row of it is half full any more.
 	sleep 0.06
