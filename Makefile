@@ -68,9 +68,9 @@ shell: ## a prompt in such a VM, with everything loaded
 
 test: ## set up and pass every test that fits 30 minutes on 2 cores
 	@tests/setup
-	@$(MAKE) --no-print-directory test-host lint test-vm test-tools
+	@$(MAKE) --no-print-directory test-host lint test-vm
 
-test-host: ## the pure rooms, the extension and the tools, on this machine
+test-host: ## the pure rooms and the extension, on this machine
 	@scripts/test_host
 	@tests/gates
 
@@ -84,7 +84,8 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
 
-test-tools: vm-6.12 build/pkttop ## pkttop on counters of a real kernel
+test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a real kernel
+	@. scripts/toolchain && cargo test --quiet -p pkttop --target-dir target
 	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
 		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all
 

@@ -132,6 +132,7 @@ fn a_person_at_the_keys() {
         line(screen, 1).starts_with("counter") && !screen.contains("p99.9")
     });
     terminal.tmux(&["resize-window", "-x", "120", "-y", "30"]);
+    terminal.wait("a large one again", |screen| screen.contains("p99.9"));
     terminal.keys(&["C-z"]);
     terminal.wait("the shell, suspended", |screen| {
         screen.contains("Stopped") && screen.contains("done>")
