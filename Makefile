@@ -85,6 +85,8 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/iptables_test
 
 test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a real kernel
+	@# A person's terminal, who scrapes it, and letters for its pictures.
+	@tests/setup tmux prometheus fonts-dejavu-core
 	@. scripts/toolchain && cargo test --quiet -p pkttop --target-dir target
 	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
 		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all

@@ -61,7 +61,7 @@ int pktstat_shim_next_cpu(int cpu)
 }
 
 struct pktstat_mutex {
-	struct mutex mutex;
+	struct mutex mutex;	/* protects a value that Rust keeps */
 };
 
 struct pktstat_mutex *pktstat_shim_mutex_new(u32 rank)

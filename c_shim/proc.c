@@ -65,6 +65,7 @@ void pktstat_proc_exit(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(pollers); i++)
+		/* Nobody is added any more, so there is no race to lose. */
 		while (waitqueue_active(&pollers[i])) {
 			__wake_up(&pollers[i], TASK_NORMAL, 0,
 				  poll_to_key(EPOLLHUP | POLLFREE));
