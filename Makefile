@@ -84,6 +84,9 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
 
+test-load: vm-6.12 ## kstat against nft's counters, on four CPUs
+	@tests/vm/run -k 6.12 -d tests/load -l load all
+
 test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a real kernel
 	@# A person's terminal, who scrapes it, and letters for its pictures.
 	@tests/setup tmux prometheus fonts-dejavu-core
