@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * gen [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
+ * gen -R DATA [-n READS]
+ *
+ * Sends datagrams to itself over lo and brackets each send with the time stamp counter. The
+ * receiver's socket filter drops them, so a packet goes all the way (OUTPUT, lo, softirq, ingress,
+ * INPUT, UDP's lookup) and nobody is woken.
+ *
+ * -p: windows of that many ns divide the packets into `same` (the window of the packet before),
+ *     `new` (the first one of its window) and `edge` (a window ended while it was sent).
+ * -g: each packet waits for the next multiple of GAP_NS.
+ * -i: sleeps before each packet.
+ * -R: reads DATA in one piece with a large buffer, then again and again to the end of file.
+ *
+ * Prints for each run and kind of packet: kind packets mode count-of-mode min max mean; at last
+ * `sent N`. -R: rows rows cost, then empty reads mode count min max mean.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define PAYLOAD 100
+
+enum kind { SAME, NEW, EDGE, KINDS };
+static const char *const names[KINDS] = { "same", "new", "edge" };
+
+static unsigned int packets = 1000, warm_up = 64, runs = 3, idle;
+static uint64_t period, gap;
+static uint64_t *cost[KINDS];
+static unsigned int costs[KINDS];
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(const char *name, uint64_t *values, unsigned int n)
+{
+	unsigned int i, from = 0, most = 0;
+	uint64_t mode = 0, sum = 0;
+
+	if (!n)
+		return;
+	qsort(values, n, sizeof(*values), ascending);
+	for (i = 0; i < n; i++) {
+		sum += values[i];
+		if (values[i] != values[from])
+			from = i;
+		if (i - from + 1 > most) {
+			most = i - from + 1;
+			mode = values[i];
+		}
+	}
+	printf("%s %u %lu %u %lu %lu %lu\n", name, n, mode, most, values[0],
+	       values[n - 1], sum / n);
+}
+
+/* Connected, to a receiver that takes nothing. */
+static int open_sender(void)
+{
+	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog nothing = { .len = 1, .filter = code };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(9999) };
+	int receiver = socket(AF_INET, SOCK_DGRAM, 0);
+	int sender = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (receiver < 0 || sender < 0 ||
+	    setsockopt(receiver, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) ||
+	    bind(receiver, (struct sockaddr *)&to, sizeof(to)) ||
+	    connect(sender, (struct sockaddr *)&to, sizeof(to)))
+		err(1, "socket");
+	return sender;
+}
+
+static void generate(void)
+{
+	static const char payload[PAYLOAD];
+	uint64_t before, after, last = 0, start, end;
+	int fd = open_sender(), k;
+	unsigned int run, i;
+
+	for (k = 0; k < KINDS; k++)
+		cost[k] = calloc(packets, sizeof(uint64_t));
+	for (run = 0; run < runs; run++) {
+		costs[SAME] = costs[NEW] = costs[EDGE] = 0;
+		for (i = 0; i < warm_up + packets; i++) {
+			if (idle)
+				sleep(idle);
+			if (gap) {
+				start = __rdtsc();
+				start += gap - start % gap;
+				while (__rdtsc() < start)
+					;
+			}
+			before = period ? now() / period : 0;
+			start = __rdtsc();
+			if (send(fd, payload, sizeof(payload), 0) != sizeof(payload))
+				err(1, "send");
+			end = __rdtsc();
+			after = period ? now() / period : 0;
+			k = after != before ? EDGE : before != last ? NEW : SAME;
+			last = after;
+			if (i >= warm_up)
+				cost[k][costs[k]++] = end - start;
+		}
+		for (k = 0; k < KINDS; k++)
+			report(names[k], cost[k], costs[k]);
+	}
+	printf("sent %u\n", runs * (warm_up + packets));
+}
+
+static void drain(const char *path)
+{
+	const size_t size = 16 << 20;
+	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint64_t start, end, *empty = calloc(packets, sizeof(*empty));
+	int fd = open(path, O_RDONLY);
+	unsigned int rows = 0, i;
+	ssize_t got, at;
+
+	if (fd < 0 || text == MAP_FAILED)
+		err(1, "%s", path);
+	/* The header is no row. */
+	for (got = 0; got < 1 || text[0] != '\n';)
+		if ((got = read(fd, text, 1)) < 1)
+			errx(1, "%s: no header", path);
+	start = __rdtsc();
+	got = read(fd, text, size);
+	end = __rdtsc();
+	for (at = 0; at < got; at++)
+		rows += text[at] == '\n';
+	printf("rows %u %lu\n", rows, end - start);
+	for (i = 0; i < packets; i++) {
+		start = __rdtsc();
+		got = read(fd, text, size);
+		empty[i] = __rdtsc() - start;
+		if (got)
+			errx(1, "%s: more rows", path);
+	}
+	report("empty", empty, packets);
+}
+
+int main(int argc, char **argv)
+{
+	const char *data = NULL;
+	cpu_set_t cpus;
+	int c, cpu = 0;
+
+	while ((c = getopt(argc, argv, "c:n:w:r:p:g:i:R:")) != -1)
+		switch (c) {
+		case 'c': cpu = atoi(optarg); break;
+		case 'n': packets = atoi(optarg); break;
+		case 'w': warm_up = atoi(optarg); break;
+		case 'r': runs = atoi(optarg); break;
+		case 'p': period = strtoull(optarg, NULL, 0); break;
+		case 'g': gap = strtoull(optarg, NULL, 0); break;
+		case 'i': idle = atoi(optarg); break;
+		case 'R': data = optarg; break;
+		default: errx(2, "see the head of gen.c");
+		}
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		err(1, "CPU %d", cpu);
+	if (data)
+		drain(data);
+	else
+		generate();
+	return 0;
+}
