@@ -7,14 +7,14 @@
  * receiver's socket filter drops them, so a packet goes all the way (OUTPUT, lo, softirq, ingress,
  * INPUT, UDP's lookup) and nobody is woken.
  *
- * -p: windows of that many ns divide the packets into `same` (the window of the packet before),
- *     `new` (the first one of its window) and `edge` (a window ended while it was sent).
+ * -p: leaves out of `same` the packets that may have opened a window of that many ns.
  * -g: each packet waits for the next multiple of GAP_NS.
- * -i: sleeps before each packet.
- * -R: reads DATA in one piece with a large buffer, then again and again to the end of file.
+ * -i: sleeps before each packet that counts.
+ * -R: reads DATA to its end with one large read, then again and again.
  *
- * Prints for each run and kind of packet: kind packets mode count-of-mode min max mean; at last
- * `sent N`. -R: rows rows cost, then empty reads mode count min max mean.
+ * Prints for each run `all` and with -p `same`: packets, mode, how many cost that +-2, min, max, and the
+ * mean of those that no interrupt hit; at last `sent N`. -R: `rows N COST`, and the same for
+ * `empty` reads.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +34,13 @@
 
 #define PAYLOAD 100
 
-enum kind { SAME, NEW, EDGE, KINDS };
-static const char *const names[KINDS] = { "same", "new", "edge" };
+/* What nf_tables' path changes by in the middle of a run, now and then. */
+#define NEAR 2
+/* Dearer than the cheapest by more: an interrupt came. */
+#define INTERRUPT 2000
 
-static unsigned int packets = 1000, warm_up = 64, runs = 3, idle;
+static unsigned int packets = 1000, warm_up = 64, runs = 4, idle;
 static uint64_t period, gap;
-static uint64_t *cost[KINDS];
-static unsigned int costs[KINDS];
 
 static uint64_t now(void)
 {
@@ -58,14 +59,17 @@ static int ascending(const void *a, const void *b)
 
 static void report(const char *name, uint64_t *values, unsigned int n)
 {
-	unsigned int i, from = 0, most = 0;
+	unsigned int i, from = 0, most = 0, calm = 0;
 	uint64_t mode = 0, sum = 0;
 
 	if (!n)
 		return;
 	qsort(values, n, sizeof(*values), ascending);
 	for (i = 0; i < n; i++) {
-		sum += values[i];
+		if (values[i] - values[0] <= INTERRUPT) {
+			sum += values[i];
+			calm++;
+		}
 		if (values[i] != values[from])
 			from = i;
 		if (i - from + 1 > most) {
@@ -73,8 +77,11 @@ static void report(const char *name, uint64_t *values, unsigned int n)
 			mode = values[i];
 		}
 	}
-	printf("%s %u %lu %u %lu %lu %lu\n", name, n, mode, most, values[0],
-	       values[n - 1], sum / n);
+	most = 0;
+	for (i = 0; i < n; i++)
+		most += values[i] + NEAR >= mode && values[i] <= mode + NEAR;
+	printf("%s %u %lu %u %lu %lu %.1f\n", name, n, mode, most, values[0],
+	       values[n - 1], (double)sum / calm);
 }
 
 /* Connected, to a receiver that takes nothing. */
@@ -99,16 +106,17 @@ static int open_sender(void)
 static void generate(void)
 {
 	static const char payload[PAYLOAD];
-	uint64_t before, after, last = 0, start, end;
-	int fd = open_sender(), k;
-	unsigned int run, i;
+	uint64_t window = 0, last, start;
+	uint64_t *all = calloc(packets, sizeof(*all)), *same = calloc(packets, sizeof(*same));
+	unsigned int run, i, sames;
+	int fd = open_sender();
+	bool stays, stayed;
 
-	for (k = 0; k < KINDS; k++)
-		cost[k] = calloc(packets, sizeof(uint64_t));
 	for (run = 0; run < runs; run++) {
-		costs[SAME] = costs[NEW] = costs[EDGE] = 0;
+		sames = 0;
+		stays = false;
 		for (i = 0; i < warm_up + packets; i++) {
-			if (idle)
+			if (idle && i >= warm_up)
 				sleep(idle);
 			if (gap) {
 				start = __rdtsc();
@@ -116,19 +124,24 @@ static void generate(void)
 				while (__rdtsc() < start)
 					;
 			}
-			before = period ? now() / period : 0;
 			start = __rdtsc();
 			if (send(fd, payload, sizeof(payload), 0) != sizeof(payload))
 				err(1, "send");
-			end = __rdtsc();
-			after = period ? now() / period : 0;
-			k = after != before ? EDGE : before != last ? NEW : SAME;
-			last = after;
-			if (i >= warm_up)
-				cost[k][costs[k]++] = end - start;
+			start = __rdtsc() - start;
+			last = window;
+			window = period ? now() / period : 0;
+			/* The packet before may have been counted before its window ended. */
+			stayed = stays;
+			stays = window == last;
+			if (i < warm_up)
+				continue;
+			all[i - warm_up] = start;
+			if (stays && stayed)
+				same[sames++] = start;
 		}
-		for (k = 0; k < KINDS; k++)
-			report(names[k], cost[k], costs[k]);
+		report("all", all, packets);
+		if (period)
+			report("same", same, sames);
 	}
 	printf("sent %u\n", runs * (warm_up + packets));
 }

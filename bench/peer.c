@@ -2,8 +2,8 @@
 /*
  * What the peers need and Debian's guest does not have:
  *
- *   peer nfacct NAME               makes an nfacct object
- *   peer counter|millisampler PIN  loads a BPF classifier; pins it to PIN, its map to PIN.map
+ *   peer nfacct NAME               makes an nfacct object, if there is none
+ *   peer counter|millisampler PIN  loads a BPF classifier; pins it to PIN, its map to PIN_map
  *   peer sum PIN                   packets in the map, on all CPUs
  *   peer reader FILE...            opens and reads the files for ever
  *
@@ -77,7 +77,7 @@ static void load(const struct bpf_insn *code, size_t length, int counts, const c
 	if (fd < 0)
 		err(1, "%s", log);
 	pin(fd, path);
-	snprintf(map_path, sizeof(map_path), "%s.map", path);
+	snprintf(map_path, sizeof(map_path), "%s_map", path);
 	pin(counts, map_path);
 }
 
@@ -144,7 +144,7 @@ static void print_sum(const char *path)
 	uint32_t key;
 	int fd;
 
-	snprintf(map_path, sizeof(map_path), "%s.map", path);
+	snprintf(map_path, sizeof(map_path), "%s_map", path);
 	fd = bpf(BPF_OBJ_GET, &(union bpf_attr){ .pathname = (uintptr_t)map_path });
 	for (key = 0; key < BUCKETS; key++) {
 		union bpf_attr attr = { .map_fd = fd, .key = (uintptr_t)&key,
@@ -181,7 +181,7 @@ static void make_nfacct(const char *name)
 	    recv(fd, &answer, sizeof(answer), 0) < 0)
 		err(1, "netlink");
 	errno = -answer.error.error;
-	if (errno)
+	if (errno && errno != EBUSY)
 		err(1, "nfacct %s", name);
 }
 

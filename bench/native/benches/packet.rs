@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What counting a packet costs on this machine, in ns, on one CPU and on two at once.
+//!
+//! The accounting core is the module's own (`stat::tally`), with the fast path's steps in Rust,
+//! against what one would write without it: a FIFO behind a spinlock, which is what the xt_pktstat
+//! of 2011 did, and atomics that the CPUs share. Threads are pinned, start together, and a
+//! measurement counts only if they overlapped and nobody took a CPU away.
+
+use criterion::{criterion_group, criterion_main, Criterion};
+use std::arch::x86_64::_rdtsc;
+use std::cell::UnsafeCell;
+use std::hint::{black_box, spin_loop};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::time::{Duration, Instant};
+use xt_pktstat::stat::fifo::{Slot, Tail};
+use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::window::Runs;
+
+const PERIOD_NS: u64 = 1_000_000;
+const FAST_MAX_NS: u64 = 4_000_000;
+const LEN: u64 = 128;
+/// Packets in one measurement: short enough to fall between two time slices.
+const BATCH: u64 = 50_000;
+const OVERLAP: f64 = 0.9;
+
+fn ticks() -> u64 {
+    // SAFETY: any x86_64 has it.
+    unsafe { _rdtsc() }
+}
+
+fn realtime_ns() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+fn ticks_per_ns() -> f64 {
+    let (began, first) = (Instant::now(), ticks());
+    while began.elapsed() < Duration::from_millis(50) {}
+    (ticks() - first) as f64 / began.elapsed().as_nanos() as f64
+}
+
+/// Something that counts packets, on the thread of this number.
+trait Design: Sync {
+    fn packet(&self, thread: usize, len: u64);
+}
+
+struct Clock(fn() -> u64);
+
+impl Design for Clock {
+    fn packet(&self, _: usize, _: u64) {
+        black_box((self.0)());
+    }
+}
+
+/// One CPU's part of a counter, as in the kernel half's `Block`.
+#[repr(align(128))]
+struct Block {
+    tally: Tally,
+    tail: Tail,
+    slots: Vec<Slot>,
+}
+
+struct PerCpu {
+    blocks: [Block; 2],
+    runs: Runs,
+    /// Ticks in 2^32 ns; 0: each packet asks for the time, as where the TSC is not to be trusted.
+    scale: u64,
+}
+
+impl PerCpu {
+    fn new(scale: u64) -> Self {
+        let block = || Block {
+            tally: Tally::default(),
+            tail: Tail::default(),
+            slots: (0..65).map(|_| Slot::default()).collect(),
+        };
+        Self {
+            blocks: [block(), block()],
+            runs: Runs::default(),
+            scale,
+        }
+    }
+
+    #[cold]
+    fn turn(&self, block: &Block, ticks: u64, len: u64) {
+        let closing = Closing {
+            period_ns: NonZeroU64::new(PERIOD_NS).unwrap(),
+            runs: &self.runs,
+            slots: &block.slots,
+            tail: &block.tail,
+        };
+        let rest_ns = block.tally.count(&closing, realtime_ns(), 1, len).get();
+        let span = rest_ns.min(FAST_MAX_NS).wrapping_mul(self.scale) >> 32;
+        block.tally.base_ticks.store(ticks, Relaxed);
+        block.tally.span_ticks.store(span, Relaxed);
+    }
+}
+
+impl Design for PerCpu {
+    #[inline(always)]
+    fn packet(&self, thread: usize, len: u64) {
+        let block = &self.blocks[thread];
+        if self.scale == 0 {
+            return self.turn(block, 0, len);
+        }
+        let tally = &block.tally;
+        let now = ticks();
+        let base = tally.base_ticks.load(Relaxed);
+        if now.wrapping_sub(base) >= tally.span_ticks.load(Relaxed) {
+            return self.turn(block, now, len);
+        }
+        // The kernel's is one instruction, without a lock: only this thread adds.
+        let recent = tally.recent.load(Relaxed);
+        tally.recent.store(recent + (1 << RECENT_FRAME_BIT | len), Relaxed);
+    }
+}
+
+/// The design of 2011: one context for all CPUs, a spinlock around it.
+struct Locked {
+    clock: fn() -> u64,
+    period: u64,
+    lock: AtomicBool,
+    open: UnsafeCell<Open>,
+}
+
+struct Open {
+    end: u64,
+    frames: u64,
+    bytes: u64,
+    fifo: [(u64, u64, u64); 64],
+    at: usize,
+}
+
+// SAFETY: `open` is touched only by who has the lock.
+unsafe impl Sync for Locked {}
+
+impl Locked {
+    fn new(clock: fn() -> u64, period: u64) -> Self {
+        let open = Open {
+            end: 0,
+            frames: 0,
+            bytes: 0,
+            fifo: [(0, 0, 0); 64],
+            at: 0,
+        };
+        Self {
+            clock,
+            period,
+            lock: AtomicBool::new(false),
+            open: UnsafeCell::new(open),
+        }
+    }
+}
+
+impl Design for Locked {
+    #[inline(always)]
+    fn packet(&self, _: usize, len: u64) {
+        let now = (self.clock)();
+        while self.lock.swap(true, Acquire) {
+            while self.lock.load(Relaxed) {
+                spin_loop();
+            }
+        }
+        // SAFETY: we have the lock.
+        let open = unsafe { &mut *self.open.get() };
+        if now >= open.end {
+            open.fifo[open.at % 64] = (open.end, open.frames, open.bytes);
+            open.at += 1;
+            open.end = now - now % self.period + self.period;
+        }
+        open.frames += 1;
+        open.bytes += len;
+        self.lock.store(false, Release);
+    }
+}
+
+/// Windows that all CPUs add to.
+struct Shared {
+    clock: fn() -> u64,
+    period: u64,
+    windows: [(AtomicU64, AtomicU64, AtomicU64); 64],
+}
+
+impl Shared {
+    fn new(clock: fn() -> u64, period: u64) -> Self {
+        Self {
+            clock,
+            period,
+            windows: std::array::from_fn(|_| Default::default()),
+        }
+    }
+}
+
+impl Design for Shared {
+    #[inline(always)]
+    fn packet(&self, _: usize, len: u64) {
+        let index = (self.clock)() / self.period;
+        let window = &self.windows[index as usize % 64];
+        if window.0.load(Relaxed) != index {
+            window.0.store(index, Relaxed);
+        }
+        window.1.fetch_add(1, Relaxed);
+        window.2.fetch_add(len, Relaxed);
+    }
+}
+
+fn pin(cpu: usize) {
+    // SAFETY: a set of zeros is an empty one.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, std::mem::size_of_val(&set), &set);
+    }
+}
+
+/// How often this thread lost its CPU.
+fn interruptions() -> i64 {
+    // SAFETY: plain numbers.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage.ru_nivcsw
+    }
+}
+
+/// One batch on each thread: ns a packet, or None where it says nothing.
+fn batch<D: Design>(design: &D, threads: usize, per_ns: f64) -> Option<f64> {
+    let ready = AtomicUsize::new(0);
+    let times: Vec<(u64, u64, bool)> = std::thread::scope(|scope| {
+        let run = |thread| {
+            let ready = &ready;
+            move || {
+                pin(thread);
+                ready.fetch_add(1, SeqCst);
+                while ready.load(SeqCst) < threads {
+                    std::thread::yield_now();
+                }
+                for _ in 0..1000 {
+                    design.packet(thread, black_box(LEN));
+                }
+                let lost = interruptions();
+                let began = ticks();
+                for _ in 0..BATCH {
+                    design.packet(thread, black_box(LEN));
+                }
+                (began, ticks(), interruptions() == lost)
+            }
+        };
+        let handles: Vec<_> = (0..threads).map(|n| scope.spawn(run(n))).collect();
+        handles.into_iter().map(|h| h.join().unwrap()).collect()
+    });
+    let first = times.iter().map(|t| t.0).min()?;
+    let last = times.iter().map(|t| t.1).max()?;
+    let both = times.iter().map(|t| t.1).min()?.saturating_sub(times.iter().map(|t| t.0).max()?);
+    let calm = times.iter().all(|t| t.2);
+    let sum: u64 = times.iter().map(|t| t.1 - t.0).sum();
+    (calm && both as f64 >= OVERLAP * (last - first) as f64)
+        .then(|| sum as f64 / threads as f64 / BATCH as f64 / per_ns)
+}
+
+fn measure<D: Design>(c: &mut Criterion, name: &str, make: impl Fn() -> D, per_ns: f64) {
+    let mut group = c.benchmark_group(name);
+    for threads in 1..=2 {
+        let design = make();
+        group.bench_function(format!("{threads} CPU"), |b| {
+            b.iter_custom(|iterations| {
+                // A busy machine lets few of them through.
+                let ns = (0..2000).find_map(|_| batch(&design, threads, per_ns));
+                let ns = ns.expect("a batch in which the threads overlap and nobody interrupts");
+                Duration::from_nanos((ns * iterations as f64) as u64)
+            })
+        });
+    }
+    group.finish();
+}
+
+fn packet(c: &mut Criterion) {
+    let per_ns = ticks_per_ns();
+    let scale = (per_ns * (1_u64 << 32) as f64) as u64;
+    let period_ticks = (per_ns * PERIOD_NS as f64) as u64;
+    measure(c, "clock/tsc", || Clock(ticks), per_ns);
+    measure(c, "clock/realtime", || Clock(realtime_ns), per_ns);
+    measure(c, "pktstat/tsc", || PerCpu::new(scale), per_ns);
+    measure(c, "pktstat/realtime", || PerCpu::new(0), per_ns);
+    measure(c, "atomics/tsc", || Shared::new(ticks, period_ticks), per_ns);
+    measure(c, "atomics/realtime", || Shared::new(realtime_ns, PERIOD_NS), per_ns);
+    measure(c, "spinlock/tsc", || Locked::new(ticks, period_ticks), per_ns);
+    measure(c, "spinlock/realtime", || Locked::new(realtime_ns, PERIOD_NS), per_ns);
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800));
+    targets = packet
+}
+criterion_main!(benches);
