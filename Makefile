@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -86,6 +86,14 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 
 test-load: vm-6.12 ## kstat against nft's counters, on four CPUs
 	@tests/vm/run -k 6.12 -d tests/load -l load all
+
+bench: ## what a packet costs in instructions, beside everything a user could pick
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
+	@bench/all
+
+bench-native: ## what counting costs in ns on this machine, on one CPU and on two
+	@bench/native/run
 
 test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a real kernel
 	@# A person's terminal, who scrapes it, and letters for its pictures.

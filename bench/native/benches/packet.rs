@@ -14,11 +14,11 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
-use xt_pktstat::stat::window::Runs;
+use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::ticks::Ticks;
+use xt_pktstat::stat::window::{Runs, Window};
 
 const PERIOD_NS: u64 = 1_000_000;
-const FAST_MAX_NS: u64 = 4_000_000;
 const LEN: u64 = 128;
 /// Packets in one measurement: short enough to fall between two time slices.
 const BATCH: u64 = 50_000;
@@ -69,21 +69,21 @@ struct Block {
 struct PerCpu {
     blocks: [Block; 2],
     runs: Runs,
-    /// Ticks in 2^32 ns; 0: each packet asks for the time, as where the TSC is not to be trusted.
-    scale: u64,
+    /// Without: each packet asks for the time, as where the TSC is not to be trusted.
+    ticks: Option<Ticks>,
 }
 
 impl PerCpu {
-    fn new(scale: u64) -> Self {
+    fn new(ticks: Option<Ticks>) -> Self {
         let block = || Block {
-            tally: Tally::default(),
+            tally: Tally::new(Window::default()),
             tail: Tail::default(),
             slots: (0..65).map(|_| Slot::default()).collect(),
         };
         Self {
             blocks: [block(), block()],
             runs: Runs::default(),
-            scale,
+            ticks,
         }
     }
 
@@ -95,10 +95,14 @@ impl PerCpu {
             slots: &block.slots,
             tail: &block.tail,
         };
-        let rest_ns = block.tally.count(&closing, realtime_ns(), 1, len).get();
-        let span = rest_ns.min(FAST_MAX_NS).wrapping_mul(self.scale) >> 32;
-        block.tally.base_ticks.store(ticks, Relaxed);
-        block.tally.span_ticks.store(span, Relaxed);
+        let packet = Packet::Late {
+            frames: 1,
+            bytes: len,
+        };
+        let rest_ns = block.tally.turn(&closing, ticks, realtime_ns(), packet);
+        if let (Some(ticks_of), Some(rest_ns)) = (&self.ticks, rest_ns) {
+            block.tally.set_deadline(ticks, ticks_of.span(rest_ns));
+        }
     }
 }
 
@@ -106,7 +110,7 @@ impl Design for PerCpu {
     #[inline(always)]
     fn packet(&self, thread: usize, len: u64) {
         let block = &self.blocks[thread];
-        if self.scale == 0 {
+        if self.ticks.is_none() {
             return self.turn(block, 0, len);
         }
         let tally = &block.tally;
@@ -117,7 +121,9 @@ impl Design for PerCpu {
         }
         // The kernel's is one instruction, without a lock: only this thread adds.
         let recent = tally.recent.load(Relaxed);
-        tally.recent.store(recent + (1 << RECENT_FRAME_BIT | len), Relaxed);
+        tally
+            .recent
+            .store(recent + (1 << RECENT_FRAME_BIT | len), Relaxed);
     }
 }
 
@@ -257,7 +263,11 @@ fn batch<D: Design>(design: &D, threads: usize, per_ns: f64) -> Option<f64> {
     });
     let first = times.iter().map(|t| t.0).min()?;
     let last = times.iter().map(|t| t.1).max()?;
-    let both = times.iter().map(|t| t.1).min()?.saturating_sub(times.iter().map(|t| t.0).max()?);
+    let both = times
+        .iter()
+        .map(|t| t.1)
+        .min()?
+        .saturating_sub(times.iter().map(|t| t.0).max()?);
     let calm = times.iter().all(|t| t.2);
     let sum: u64 = times.iter().map(|t| t.1 - t.0).sum();
     (calm && both as f64 >= OVERLAP * (last - first) as f64)
@@ -273,7 +283,8 @@ fn measure<D: Design>(c: &mut Criterion, name: &str, make: impl Fn() -> D, per_n
                 // A busy machine lets few of them through.
                 let ns = (0..2000).find_map(|_| batch(&design, threads, per_ns));
                 let ns = ns.expect("a batch in which the threads overlap and nobody interrupts");
-                Duration::from_nanos((ns * iterations as f64) as u64)
+                // A Duration knows whole ns only: an iteration is a thousand packets.
+                Duration::from_nanos((ns * 1000.0 * iterations as f64) as u64)
             })
         });
     }
@@ -282,16 +293,41 @@ fn measure<D: Design>(c: &mut Criterion, name: &str, make: impl Fn() -> D, per_n
 
 fn packet(c: &mut Criterion) {
     let per_ns = ticks_per_ns();
-    let scale = (per_ns * (1_u64 << 32) as f64) as u64;
+    let khz = (per_ns * 1e6) as u32;
     let period_ticks = (per_ns * PERIOD_NS as f64) as u64;
     measure(c, "clock/tsc", || Clock(ticks), per_ns);
     measure(c, "clock/realtime", || Clock(realtime_ns), per_ns);
-    measure(c, "pktstat/tsc", || PerCpu::new(scale), per_ns);
-    measure(c, "pktstat/realtime", || PerCpu::new(0), per_ns);
-    measure(c, "atomics/tsc", || Shared::new(ticks, period_ticks), per_ns);
-    measure(c, "atomics/realtime", || Shared::new(realtime_ns, PERIOD_NS), per_ns);
-    measure(c, "spinlock/tsc", || Locked::new(ticks, period_ticks), per_ns);
-    measure(c, "spinlock/realtime", || Locked::new(realtime_ns, PERIOD_NS), per_ns);
+    measure(
+        c,
+        "pktstat/tsc",
+        || PerCpu::new(Some(Ticks::of_khz(khz))),
+        per_ns,
+    );
+    measure(c, "pktstat/realtime", || PerCpu::new(None), per_ns);
+    measure(
+        c,
+        "atomics/tsc",
+        || Shared::new(ticks, period_ticks),
+        per_ns,
+    );
+    measure(
+        c,
+        "atomics/realtime",
+        || Shared::new(realtime_ns, PERIOD_NS),
+        per_ns,
+    );
+    measure(
+        c,
+        "spinlock/tsc",
+        || Locked::new(ticks, period_ticks),
+        per_ns,
+    );
+    measure(
+        c,
+        "spinlock/realtime",
+        || Locked::new(realtime_ns, PERIOD_NS),
+        per_ns,
+    );
 }
 
 criterion_group! {
