@@ -8,6 +8,8 @@
 #     # variants: legacy4 legacy6 nft4 nft6     run once for each (default: once, with neither)
 #     # timeout: 300                            seconds, on a slow machine (default 180)
 #     # cpus: 2                                 at least (default 1)
+#     # nics: yes                               two virtio ones with a wire between them
+#     # files: iptables/examples/foo            more for the guest, in /t
 
 # What the variant says: the iptables to call, the family, and who is who in it.
 case ${VARIANT:=-} in
@@ -274,3 +276,35 @@ kstat_cable() {
 nout_sum() { awk '!/^#/ { f += $5; b += $6 } END { printf "%d %d\n", f, b }' $nout; }
 # nout_row PATTERN: the one row that begins like this: `frames bytes`.
 nout_row() { awk -v want="$1 " 'index($0, want) == 1 { print $5, $6 }' $nout; }
+
+# --- update_stats -------------------------------------------------------------------------------
+
+orders=/sys/kernel/update_stats/update_stats
+on() { echo "+$1" >"$orders"; }
+off() { echo "-$1" >"$orders"; }
+# stat_file DEV FIELD: where it is written. shown DEV FIELD: what the kernel says.
+stat_file() { echo "/sys/kernel/$1/statistics/$2"; }
+shown() { cat "/sys/class/net/$1/statistics/$2"; }
+# all_shown DEV: all that can be written, as the kernel shows it: lines of name and value.
+all_shown() {
+	local file
+	for file in collisions multicast {rx,tx}_{bytes,compressed,dropped,errors,fifo_errors,packets} \
+		rx_{crc,frame,length,missed,over}_errors tx_{aborted,carrier,heartbeat,window}_errors; do
+		echo "$file $(shown "$1" "$file")"
+	done
+}
+
+# write_errno FILE BYTES: one write of some bytes, as an expression of Python's, and what came of
+# it: 0 or the name of the error.
+write_errno() {
+	python3 -c '
+import errno, os, sys
+try:
+    data = eval(sys.argv[2])
+    fd = os.open(sys.argv[1], os.O_WRONLY)
+    assert os.write(fd, data) == len(data)
+    print(0)
+except OSError as error:
+    print(errno.errorcode[error.errno])
+' "$1" "$2"
+}
