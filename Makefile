@@ -84,7 +84,7 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@tests/iptables_test
 
-test-load: vm-6.12 ## kstat against nft's counters, on four CPUs
+test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CPUs
 	@tests/vm/run -k 6.12 -d tests/load -l load all
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
