@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Rules that are listed, saved, restored, found and deleted.
-# variants: legacy4 legacy6 nft4 nft6
+# Not yet: legacy6. ip6tables-legacy -C finds a rule of another period: an open bug.
+# variants: legacy4 nft4 nft6
 
 topology 2
 
