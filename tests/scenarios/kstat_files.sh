@@ -93,12 +93,15 @@ text=$(cat $nout)
 for size in 1 7 100 4096 1000000; do [[ $(fd $nout all=$size) == "$text" ]]; done
 [[ $(fd $nout pread=10,2 read=5) == "${header:2:10}${header:0:5}" ]]
 [[ $(fd $nout all=100 seek=2 read=10) == "$text"$'\n'"${header:2:10}" ]]
+# A coprocess takes COPROC with it when it ends.
 coproc { fd $nout read=1000 line all=33; }
-read -rn 1 -u "${COPROC[0]}"
+exec {said}<&"${COPROC[0]}" {go}>&"${COPROC[1]}"
+read -rn 1 -u "$said"
 udp 10.9.0.2 1 1 >/dev/null
-echo >&"${COPROC[1]}"
-[[ "$REPLY$(cat <&"${COPROC[0]}")" == "$text" ]]
+echo >&"$go"
+[[ "$REPLY$(cat <&"$said")" == "$text" ]]
 wait
+exec {said}<&- {go}>&-
 
 claim "odd names of devices are escaped"
 for name in 'a"b' 'c\d' "e'f" $'g\eh' 'µ' '*'; do
@@ -114,13 +117,15 @@ done
 
 claim "an open nout outlives the module, and says so when it is read"
 coproc { fd $nout read=1 line read=1 2>&1; }
-read -rn 1 -u "${COPROC[0]}"
+exec {said}<&"${COPROC[0]}" {go}>&"${COPROC[1]}"
+read -rn 1 -u "$said"
 [[ $REPLY == '#' ]]
 rmmod xt_pktstat
 [[ ! -e /proc/kstat && ! -e /sys/kernel/kstat ]]
-echo >&"${COPROC[1]}"
-[[ $(cat <&"${COPROC[0]}") == *EIO* ]]
+echo >&"$go"
+[[ $(cat <&"$said") == *EIO* ]]
 wait
+exec {said}<&- {go}>&-
 modprobe xt_pktstat
 
 claim "a table of no row, and one that is too large"
