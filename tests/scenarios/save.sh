@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Rules that are listed, saved, restored, found and deleted.
-# Not yet: legacy6. ip6tables-legacy -C finds a rule of another period: an open bug.
-# variants: legacy4 nft4 nft6
+# variants: legacy4 legacy6 nft4 nft6
 
 topology 2
 
@@ -52,13 +51,17 @@ n1 "$ipt" -C INPUT -m pktstat --period 250us --samples 1000 --name web --wire
 n1 "$ipt" -C INPUT -m pktstat --period 3600s --samples 1 --id 7 -j ACCEPT
 n1 "$ipt" -C INPUT -m pktstat --period 3600s --samples 1 -j ACCEPT
 
-claim "-C finds no rule of another specification"
-refused 1 '*' n1 "$ipt" -C INPUT -p udp -m pktstat --period 101 --samples 20
-refused 1 '*' n1 "$ipt" -C INPUT -p udp -m pktstat --period 100 --samples 21
-refused 1 '*' n1 "$ipt" -C INPUT -p udp -m pktstat --period 100 --samples 20 --wire
-refused 1 '*' n1 "$ipt" -C INPUT -p udp -m pktstat --period 100 --samples 20 --name web
-refused 1 '*' n1 "$ipt" -C INPUT -p udp -m pktstat --period 100 --samples 20 --id 1
-refused 1 '*' n1 "$ipt" -C INPUT -m pktstat --period 250us --samples 1000 --name web
+# ip6tables-legacy 1.8.9 makes the mask that -C compares through as long as a pointer, not as an
+# entry, so with any match it finds rules that differ (mended in 1.8.10); its -D compares right.
+find=-C
+[[ $variant != legacy6 ]] || find=-D
+claim "$find finds no rule of another specification"
+for other in "--period 101 --samples 20" "--period 100 --samples 21" "--period 100 --samples 20 --wire" \
+	"--period 100 --samples 20 --name web" "--period 100 --samples 20 --id 1"; do
+	# shellcheck disable=SC2086 # words
+	refused 1 '*' n1 "$ipt" $find INPUT -p udp -m pktstat $other
+done
+refused 1 '*' n1 "$ipt" $find INPUT -m pktstat --period 250us --samples 1000 --name web
 
 claim "-D by specification deletes, with and without the number, and the counter goes"
 n1 "$ipt" -D INPUT -m pktstat --period 3600s --samples 1 --id 7 -j ACCEPT
