@@ -35,25 +35,41 @@ impl<'a> Writer<'a> {
 
     /// Appends bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        let room = self.rest.len();
         for (byte, slot) in bytes.iter().zip(self.rest.by_ref()) {
             *slot = *byte;
-            self.written = self.written.wrapping_add(1);
         }
+        self.written = self.written.wrapping_add(bytes.len().min(room));
     }
 
     /// Appends a number.
     pub fn number(&mut self, number: u64) {
-        let mut digits = [b'0'; 20];
-        let mut first = digits.len();
-        let mut rest = number;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' | (rest % 10) as u8;
-            rest /= 10;
-            first = first.wrapping_sub(1);
-            if rest == 0 {
-                break;
-            }
+        let len = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        if self.rest.len() < len {
+            let mut digits = [0; 20];
+            let digits = digits.get_mut(..len).unwrap_or_default();
+            write_digits(digits, number);
+            return self.bytes(digits);
         }
-        self.bytes(digits.get(first..).unwrap_or(&[]));
+        let rest = core::mem::take(&mut self.rest).into_slice();
+        if let Some((here, rest)) = rest.split_at_mut_checked(len) {
+            write_digits(here, number);
+            self.rest = rest.iter_mut();
+            self.written = self.written.wrapping_add(len);
+        }
+    }
+}
+
+/// Fills `out` with the last digits of `number`, two at a time.
+fn write_digits(mut out: &mut [u8], mut number: u64) {
+    while let [front @ .., tens, ones] = out {
+        let two = (number % 100) as u8;
+        number /= 100;
+        *tens = b'0' | two / 10;
+        *ones = b'0' | two % 10;
+        out = front;
+    }
+    if let [one] = out {
+        *one = b'0' | (number % 10) as u8;
     }
 }
