@@ -8,8 +8,15 @@ use crate::cli::{Live, Sort};
 use crate::signals::Stop;
 use crate::units::Unit;
 use anyhow::{Context, Result};
+use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::DefaultTerminal;
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{self, Clear, ClearType};
+use ratatui::layout::Rect;
+use ratatui::{DefaultTerminal, Terminal, TerminalOptions, Viewport};
+use std::io::stdout;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How soon a key is answered.
@@ -68,9 +75,8 @@ pub fn run(args: &Live, mut watch: Watch, stop: &Stop) -> Result<()> {
         is_help: false,
         bursts: format!("burst: {rate}bit/s or more, {}", watch.threshold.reason),
     };
-    // Its panic hook restores the terminal before the message is printed.
-    let mut terminal = ratatui::try_init().context("the terminal")?;
-    let done = screen.watch(args, &mut watch, &mut terminal, stop);
+    let mut terminal = take_terminal()?;
+    let done = screen.watch(args, &mut watch, &mut terminal, &typed(), stop);
     ratatui::restore();
     done
 }
@@ -81,6 +87,7 @@ impl Screen {
         args: &Live,
         watch: &mut Watch,
         terminal: &mut DefaultTerminal,
+        typed: &Receiver<Event>,
         stop: &Stop,
     ) -> Result<()> {
         let mut next_tick = Instant::now();
@@ -95,18 +102,19 @@ impl Screen {
                 }
             }
             let mut is_touched = is_tick;
-            while event::poll(Duration::ZERO)? {
+            while let Ok(event) = typed.try_recv() {
                 is_touched = true;
-                match event::read()? {
+                match event {
                     Event::Key(key) if key.kind != KeyEventKind::Release => match self.key(key) {
                         Wish::None => {}
                         Wish::Quit => return Ok(()),
-                        Wish::Suspend => suspend(terminal)?,
+                        Wish::Suspend => *terminal = suspend()?,
                         Wish::Reset => watch
                             .counters
                             .iter_mut()
                             .for_each(|counter| counter.reset()),
                     },
+                    Event::Resize(..) => *terminal = fill_terminal()?,
                     _ => {}
                 }
             }
@@ -179,10 +187,39 @@ impl Screen {
     }
 }
 
+/// What is typed, from a thread of its own: where the terminal is gone, reading it never ends,
+/// and the signal that says so must find the loop awake.
+fn typed() -> Receiver<Event> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok(event) = event::read() {
+            if sender.send(event).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The terminal for this program alone; ratatui's panic hook gives it back before the message.
+fn take_terminal() -> Result<DefaultTerminal> {
+    ratatui::try_init().context("the terminal")?;
+    fill_terminal()
+}
+
+/// An empty screen as large as the terminal is. A viewport that follows the size by itself asks
+/// the terminal where its cursor is, and the answer goes to who reads what is typed.
+fn fill_terminal() -> Result<DefaultTerminal> {
+    let (width, height) = terminal::size().context("the size of the terminal")?;
+    execute!(stdout(), Clear(ClearType::All)).context("the terminal")?;
+    let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+    Terminal::with_options(CrosstermBackend::new(stdout()), TerminalOptions { viewport })
+        .context("the terminal")
+}
+
 /// Gives the terminal back to the shell until `fg`.
-fn suspend(terminal: &mut DefaultTerminal) -> Result<()> {
+fn suspend() -> Result<DefaultTerminal> {
     ratatui::restore();
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
-    *terminal = ratatui::try_init().context("the terminal")?;
-    Ok(())
+    take_terminal()
 }
