@@ -168,13 +168,23 @@ wanted_values() { all_shown "$1" | awk '{ printf "%s %.0f\n", $1, 4000000000000 
 
 # --- Every kind of device. ------------------------------------------------------------------------
 
+# A bond that is down still shows what its slave receives.
+down() {
+	ip link set "$1" down
+	[[ $1 != bond7 ]] || ip link set slave0 down
+}
+up() {
+	ip link set "$1" up
+	[[ $1 != bond7 ]] || ip link set slave0 up
+}
+
 # holds KIND DEV ADDRESS4 ADDRESS6
 holds() {
 	local kind=$1 dev=$2 reader
 	claim "$kind: all 23 values are shown at once by every tool"
 	[[ $kind == lo ]] || "make_$kind"
 	# Nothing moves while it is down, so the sums below are exact.
-	ip link set "$dev" down
+	down "$dev"
 	all_shown "$dev" >/run/before
 	on "$dev"
 	all_shown "$dev" >/run/now
@@ -192,7 +202,7 @@ holds() {
 		[[ $dev == tun0 ]] || ip link set "$dev" arp on
 		speak "" "$dev" 1 2>/dev/null || tun_speaks
 	fi
-	ip link set "$dev" up
+	up "$dev"
 	monotonic "$dev" &
 	reader=$!
 	wait_until "ping -q -c 1 -W 1 $3 || [[ $kind == dummy ]]"
@@ -200,7 +210,7 @@ holds() {
 	ping -q -c 100 -i 0.002 -s 300 "$4" || [[ $kind == dummy ]]
 	touch /run/enough
 	wait $reader
-	ip link set "$dev" down
+	down "$dev"
 	all_shown "$dev" >/run/after
 	off "$dev"
 	all_shown "$dev" >/run/own
