@@ -47,7 +47,7 @@ deb: $(RUST_HALF) build/libxt_pktstat.so build/pkttop ## Debian packages, in bui
 	@scripts/deb $(VERSION)
 
 test-deb: deb vm-6.12 ## install, boot, rebuild and purge them, in roots made by debootstrap
-	@tests/setup debootstrap dpkg-dev debhelper dh-dkms
+	@tests/setup debootstrap dpkg-dev debhelper dh-dkms lintian
 	@tests/deb
 
 install: all ## the module, the extension and the man page, below DESTDIR
