@@ -4,7 +4,8 @@
 //!     RUSTFLAGS="--cfg pktstat_loom" cargo test --release --test kstat_loom
 //!
 //! Loom has no grace period. What the kernel's gives is modelled by a flag for each CPU: raised
-//! before a packet takes its slip, lowered after it was counted, and waited for after a cut.
+//! before a packet takes its slip, lowered after it was counted, and waited for after a cut. A
+//! thread is preempted twice at most.
 
 #![cfg(pktstat_loom)]
 
@@ -12,6 +13,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{fence, AtomicBool, Ordering};
 use loom::sync::Arc;
 use loom::thread;
+use std::sync::atomic::AtomicU64;
 use xt_pktstat::kstat::counter::Counter;
 use xt_pktstat::kstat::steps::{Cut, Side, Steps};
 
@@ -97,9 +99,21 @@ fn size(counter: u64) -> Counter {
 }
 
 /// Runs two CPUs with `packets` each against a reader that cuts with `cuts` in turn, checks
-/// each view with `whole`, and that the last one, which publishes all, has lost nothing.
-fn explore(counter: u64, packets: usize, cuts: &'static [Option<u64>], whole: fn(u64) -> bool) {
-    loom::model(move || {
+/// each view with `whole`, and that the last one, which publishes all, has lost nothing. Fewer
+/// interleavings than `least`, and they do not meet as they should.
+fn explore(
+    least: u64,
+    counter: u64,
+    packets: usize,
+    cuts: &'static [Option<u64>],
+    whole: fn(u64) -> bool,
+) {
+    let explored = std::sync::Arc::new(AtomicU64::new(0));
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    let count = explored.clone();
+    model.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared::new(counter));
         let cpus: Vec<_> = (0..CPUS)
             .map(|cpu| {
@@ -127,22 +141,25 @@ fn explore(counter: u64, packets: usize, cuts: &'static [Option<u64>], whole: fn
         }
         assert_eq!(published, (CPUS * packets) as u64);
     });
+    let explored = explored.load(Ordering::Relaxed);
+    println!("{counter} {cuts:?}: {explored} interleavings");
+    assert!(explored >= least, "explored {explored}, not {least}");
 }
 
 #[test]
 fn a_view_is_a_whole_number_of_steps() {
-    explore(2, 2, &[None], |published| published % 2 == 0);
-    explore(3, 2, &[None, None], |published| published % 3 == 0);
+    explore(5_000, 2, 2, &[None], |published| published % 2 == 0);
+    explore(20_000, 3, 2, &[None, None], |published| published % 3 == 0);
 }
 
 #[test]
 fn nothing_is_lost_without_tickets() {
-    explore(1, 2, &[None, None], |_| true);
+    explore(5_000, 1, 2, &[None, None], |_| true);
 }
 
 #[test]
 fn a_change_of_the_counter_loses_nothing() {
-    explore(1, 2, &[Some(2), None], |_| true);
-    explore(2, 2, &[Some(1), None], |_| true);
-    explore(2, 2, &[Some(3), None], |_| true);
+    explore(20_000, 1, 2, &[Some(2), None], |_| true);
+    explore(5_000, 2, 2, &[Some(1), None], |_| true);
+    explore(20_000, 2, 2, &[Some(3), None], |_| true);
 }

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The accounting in every interleaving that loom can think of, stale values included: what
+//! tests/stat.rs does with many packets, this does with the few instructions that meet in a tally
+//! and a FIFO.
+//!
+//!     RUSTFLAGS="--cfg pktstat_loom" cargo test --release --test stat_loom -- --nocapture
+//!
+//! A thread is a CPU, or the reader; what the kernel keeps apart (two packets on a CPU, two readers
+//! of a counter) is one thread's work. A thread is preempted at most as often as its claim says:
+//! what is beyond that bound is tests/stat.rs's.
+
+#![cfg(pktstat_loom)]
+
+use loom::sync::Arc;
+use loom::thread;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering as Real};
+use xt_pktstat::stat::bell::Bell;
+use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
+use xt_pktstat::stat::fifo::{Slot, Tail};
+use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::window::{Runs, Window};
+use xt_pktstat::sync::Ordering;
+
+const PERIOD_NS: NonZeroU64 = NonZeroU64::new(10).unwrap();
+/// Bytes of a frame: what is of two moments does not agree.
+const BYTES: u64 = 100;
+/// When every window has ended.
+const LATE_NS: u64 = 1_000;
+
+struct Part {
+    tally: Tally,
+    slots: Vec<Slot>,
+    tail: Tail,
+}
+
+struct Counter {
+    parts: Vec<Part>,
+    runs: Runs,
+    bell: Bell,
+}
+
+impl Cpus for Counter {
+    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
+        for (part, cursor) in self.parts.iter().zip(cursors) {
+            let cpu = Cpu {
+                tally: &part.tally,
+                slots: &part.slots,
+                tail: &part.tail,
+            };
+            visit(cpu, cursor);
+        }
+    }
+}
+
+impl Counter {
+    fn new(cpus: usize, samples: usize) -> Self {
+        let part = |_| Part {
+            tally: Tally::new(Window::at(0, PERIOD_NS, 0)),
+            slots: (0..=samples).map(|_| Slot::default()).collect(),
+            tail: Tail::default(),
+        };
+        Self {
+            parts: (0..cpus).map(part).collect(),
+            runs: Runs::default(),
+            bell: Bell::default(),
+        }
+    }
+
+    fn turn(&self, cpu: usize, now_ns: u64, packet: Packet) {
+        let part = &self.parts[cpu];
+        let closing = Closing {
+            period_ns: PERIOD_NS,
+            runs: &self.runs,
+            slots: &part.slots,
+            tail: &part.tail,
+        };
+        part.tally.turn(&closing, now_ns, now_ns, packet);
+    }
+
+    /// A packet that comes when the deadline has passed.
+    fn late(&self, cpu: usize, now_ns: u64) {
+        let (frames, bytes) = (1, BYTES);
+        self.turn(cpu, now_ns, Packet::Late { frames, bytes });
+    }
+
+    /// The fast path's addition.
+    fn add(&self, cpu: usize) {
+        let recent = &self.parts[cpu].tally.recent;
+        recent.fetch_add(1 << RECENT_FRAME_BIT | BYTES, Ordering::Relaxed);
+    }
+}
+
+/// Who reads.
+struct Reader {
+    drain: Drain,
+    cursors: Vec<Cursor>,
+    last: Option<Window>,
+    frames: u64,
+}
+
+impl Reader {
+    fn new(counter: &Counter) -> Self {
+        Self {
+            drain: Drain::default(),
+            cursors: vec![Cursor::default(); counter.parts.len()],
+            last: None,
+            frames: 0,
+        }
+    }
+
+    /// Looks, and says how many frames there were.
+    fn look(&mut self, counter: &Counter, now_ns: u64) -> u64 {
+        self.drain
+            .look(counter, &mut self.cursors, PERIOD_NS, || now_ns);
+        let totals = self.drain.totals(&self.cursors);
+        assert_eq!(totals.bytes, totals.frames * BYTES, "a look of two moments");
+        totals.frames
+    }
+
+    fn take(&mut self, counter: &Counter) -> Option<Taken> {
+        let taken = self
+            .drain
+            .take_next(counter, &mut self.cursors, self.last)?;
+        assert_ne!(taken.frames, 0, "a row without a frame");
+        assert_eq!(taken.bytes, taken.frames * BYTES, "a row of two moments");
+        let follows = |last: Window| last.is_before(taken.window);
+        assert!(self.last.is_none_or(follows), "out of order");
+        self.last = Some(taken.window);
+        self.frames += taken.frames;
+        Some(taken)
+    }
+
+    /// Reads all that there is, which no row goes beyond.
+    fn read(&mut self, counter: &Counter, now_ns: u64) {
+        let seen = self.look(counter, now_ns);
+        while self.take(counter).is_some() {
+            assert!(self.frames <= seen, "more than there was");
+        }
+    }
+
+    /// Nobody counts any more: what there was is what comes out.
+    fn finish(&mut self, counter: &Counter, frames: u64) {
+        self.read(counter, LATE_NS);
+        assert_eq!(self.frames, frames, "conservation");
+        assert_eq!(self.look(counter, LATE_NS), frames);
+        assert_eq!(self.drain.queued(counter, &mut self.cursors), 0);
+    }
+}
+
+/// Tries every interleaving of `claim` with so many preemptions; fewer than `least` of them, and
+/// its threads do not meet as they should.
+fn explore(least: u64, preemptions: usize, claim: impl Fn() + Sync + Send + 'static) {
+    let began = std::time::Instant::now();
+    let explored = std::sync::Arc::new(AtomicU64::new(0));
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(preemptions);
+    model.check({
+        let explored = explored.clone();
+        move || {
+            explored.fetch_add(1, Real::Relaxed);
+            claim();
+        }
+    });
+    let (explored, took) = (explored.load(Real::Relaxed), began.elapsed());
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    println!("{name}: {explored} interleavings, {preemptions} preemptions at most, {took:?}");
+    assert!(explored >= least, "explored {explored}, not {least}");
+}
+
+/// Packets at `before` have been counted when a CPU counts those at `times` and a reader reads at
+/// `reads`; in the end all is read.
+fn one_cpu(
+    least: u64,
+    preemptions: usize,
+    samples: usize,
+    before: &'static [u64],
+    times: &'static [u64],
+    reads: &'static [u64],
+) {
+    explore(least, preemptions, move || {
+        let counter = Arc::new(Counter::new(1, samples));
+        before.iter().for_each(|&now_ns| counter.late(0, now_ns));
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || times.iter().for_each(|&now_ns| counter.late(0, now_ns))
+        });
+        let mut reader = Reader::new(&counter);
+        reads
+            .iter()
+            .for_each(|&now_ns| reader.read(&counter, now_ns));
+        cpu.join().unwrap();
+        reader.finish(&counter, (before.len() + times.len()) as u64);
+    });
+}
+
+#[test]
+fn a_look_is_of_one_moment_and_never_goes_back() {
+    explore(1_500, 2, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || {
+                counter.late(0, 1);
+                counter.add(0);
+            }
+        });
+        let mut reader = Reader::new(&counter);
+        let first = reader.look(&counter, 5);
+        let second = reader.look(&counter, 5);
+        assert!(first <= second && second <= 2);
+        cpu.join().unwrap();
+        assert_eq!(reader.look(&counter, 5), 2);
+    });
+}
+
+#[test]
+fn every_frame_comes_out_once() {
+    one_cpu(5_000, 3, 2, &[1], &[11], &[15]);
+}
+
+#[test]
+fn every_frame_comes_out_once_of_a_fifo_that_is_full() {
+    one_cpu(5_000, 3, 1, &[1, 11], &[21], &[15]);
+}
+
+#[test]
+fn a_slot_is_not_written_before_it_was_read() {
+    one_cpu(3_000, 1, 1, &[1, 11], &[21, 31], &[25]);
+}
+
+#[test]
+fn what_is_counted_after_its_window_was_read_comes_later() {
+    one_cpu(5_000, 2, 2, &[1], &[2, 11], &[15]);
+}
+
+#[test]
+fn a_packet_that_was_moved_is_counted_once() {
+    explore(10_000, 3, || {
+        let counter = Arc::new(Counter::new(1, 2));
+        counter.late(0, 1);
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || {
+                // Added to a window that ended long ago, and found out.
+                counter.add(0);
+                counter.turn(0, 21, Packet::Moved { bytes: BYTES });
+            }
+        });
+        let mut reader = Reader::new(&counter);
+        reader.read(&counter, 15);
+        cpu.join().unwrap();
+        reader.finish(&counter, 2);
+    });
+}
+
+#[test]
+fn what_was_given_back_comes_again() {
+    explore(500, 2, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        counter.late(0, 1);
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || counter.late(0, 11)
+        });
+        let mut reader = Reader::new(&counter);
+        reader.look(&counter, 15);
+        let taken = reader.take(&counter).unwrap();
+        reader.drain.give_back(taken);
+        reader.frames -= taken.frames;
+        reader.last = None;
+        cpu.join().unwrap();
+        reader.finish(&counter, 2);
+    });
+}
+
+#[test]
+fn a_window_is_one_row_of_all_cpus() {
+    explore(5_000, 2, || {
+        let counter = Arc::new(Counter::new(2, 1));
+        let cpu = |cpu| {
+            let counter = counter.clone();
+            thread::spawn(move || counter.late(cpu, 1))
+        };
+        let cpus = [cpu(0), cpu(1)];
+        let mut reader = Reader::new(&counter);
+        reader.read(&counter, 5);
+        assert_eq!(reader.frames, 0, "a row of a window that is open");
+        cpus.into_iter().for_each(|cpu| cpu.join().unwrap());
+        reader.look(&counter, LATE_NS);
+        assert_eq!(reader.take(&counter).map(|taken| taken.frames), Some(2));
+    });
+}
+
+#[test]
+fn a_step_of_the_clock_is_one_run_to_all_cpus() {
+    explore(100, 3, || {
+        let runs = Arc::new(Runs::default());
+        let before = Window::at(LATE_NS, PERIOD_NS, 0);
+        let cpu = || {
+            let runs = runs.clone();
+            thread::spawn(move || {
+                let window = Window::at(55, PERIOD_NS, runs.after(before, 55, PERIOD_NS));
+                let next = Window::at(65, PERIOD_NS, runs.after(window, 65, PERIOD_NS));
+                (window, next)
+            })
+        };
+        for (window, next) in [cpu(), cpu()].map(|cpu| cpu.join().unwrap()) {
+            assert_eq!(window, Window::at(55, PERIOD_NS, 1));
+            assert_eq!(next, Window::at(65, PERIOD_NS, 1));
+            assert!(before.is_before(window) && window.is_before(next));
+        }
+    });
+}
+
+#[test]
+fn who_asks_sees_the_packet_or_is_told() {
+    explore(2_000, 3, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || {
+                counter.late(0, 1);
+                counter.bell.answer()
+            }
+        });
+        counter.bell.ask();
+        let seen = Reader::new(&counter).look(&counter, 5);
+        let told = cpu.join().unwrap();
+        assert!(seen != 0 || told, "sleeps on");
+    });
+}
