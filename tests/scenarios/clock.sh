@@ -31,6 +31,28 @@ step "+1 day"
 step "+40 days"
 step "+10 years"
 
+# dated COUNTER PERIOD BURST: how many frames have rows of the windows in which udp sent that burst.
+dated() {
+	local began ended stamp frames sum=0
+	read -r began ended _ <<<"$3"
+	while read -r stamp frames _; do
+		((stamp + $2 <= began || stamp > ended)) || sum=$((sum + frames))
+	done <"$(rows_file "$1")"
+	echo "$sum"
+}
+claim "a burst stands in its own window, and not in the one after a month of silence"
+before=$(send_udp 10 100)
+began=$(uptime)
+date -s "+30 days" >/dev/null
+after=$(send_udp 20 100)
+conserved slow OUTPUT 1
+conserved fast OUTPUT 2
+(($(uptime) - began < 60))
+for counter in "slow 100000000" "fast 1000"; do
+	# shellcheck disable=SC2086 # words
+	[[ $(dated $counter "$before") == 10 && $(dated $counter "$after") == 20 ]]
+done
+
 claim "a step backward loses nothing and costs little"
 step "-10 minutes"
 step "-1 day"
