@@ -136,19 +136,22 @@ impl Tally {
         now_ns: u64,
         packet: Packet,
     ) -> Option<NonZeroU64> {
-        match packet {
-            Packet::Late { frames, bytes } => Some(self.count(closing, now_ns, 0, frames, bytes)),
-            Packet::Moved { .. } if self.is_in_time(ticks) => None,
+        let (back, frames, bytes) = match packet {
+            Packet::Late { frames, bytes } => (0, frames, bytes),
+            Packet::Moved { .. } if self.is_in_time(ticks) => return None,
             Packet::Moved { bytes } => {
                 let recent = self.recent.load(Ordering::Relaxed);
-                let there = recent_frames(recent) != 0 && recent_bytes(recent) >= bytes;
-                let packet = RECENT_FRAME.wrapping_add(bytes);
-                there.then(|| self.count(closing, now_ns, packet, 1, bytes))
+                if recent_frames(recent) == 0 || recent_bytes(recent) < bytes {
+                    return None;
+                }
+                (RECENT_FRAME.wrapping_add(bytes), 1, bytes)
             }
-        }
+        };
+        Some(self.count(closing, now_ns, back, frames, bytes))
     }
 
     /// Counts `frames` and `bytes` in the window of `now_ns`, after taking `back` out of `recent`.
+    #[inline(always)]
     fn count(
         &self,
         closing: &Closing<'_>,
