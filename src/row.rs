@@ -39,13 +39,18 @@ impl Row {
     /// Writes the row with its newline to the start of `out` and returns its length.
     pub fn write(&self, out: &mut [u8; ROW_MAX]) -> usize {
         let mut writer = Writer::new(out);
+        self.append(&mut writer);
+        writer.written()
+    }
+
+    /// Appends the row with its newline.
+    pub fn append(&self, writer: &mut Writer<'_>) {
         writer.number(self.timestamp_ns);
         writer.bytes(b" ");
         writer.number(self.frames);
         writer.bytes(b" ");
         writer.number(self.bytes);
         writer.bytes(b"\n");
-        writer.written()
     }
 }
 

@@ -59,11 +59,10 @@ impl Shared {
         if self.bell.answer() {
             self.timer.start(rest_ns.get());
         }
-        // What a packet weighs on the wire, the fast path cannot know.
-        let span = if self.wire || !ticks_stable {
-            0
-        } else {
+        let span = if ticks_stable {
             self.ticks.span(rest_ns)
+        } else {
+            0
         };
         block.tally.set_deadline(ticks, span);
     }
@@ -108,9 +107,11 @@ fn now_ns() -> u64 {
     unsafe { sys::pktstat_shim_now_ns() }
 }
 
-fn ticks() -> Ticks {
+/// The ticks of the fast path; none where it cannot know what a packet counts as.
+fn ticks(wire: bool) -> Ticks {
     // SAFETY: any context.
-    Ticks::of_khz(unsafe { sys::pktstat_shim_ticks_khz() })
+    let khz = unsafe { sys::pktstat_shim_ticks_khz() };
+    Ticks::of_khz(if wire { 0 } else { khz })
 }
 
 impl Counter {
@@ -129,7 +130,7 @@ impl Counter {
         let shared = Boxed::new(Shared {
             period_ns: rule.period_ns,
             wire: rule.wire,
-            ticks: ticks(),
+            ticks: ticks(rule.wire),
             runs: Runs::default(),
             bell: Bell::default(),
             timer: Timer::new(blocks.handle().to_bits() as *const _)?,
@@ -210,20 +211,22 @@ impl Counter {
         }
     }
 
-    /// Takes the next row for a reader whose last one was of `last`, if one is ready. `look`: at
-    /// all CPUs anew, and not as they were last time.
-    pub fn take_row(&self, look: bool, last: Option<Window>) -> Option<Taken> {
+    /// Takes the next rows for a reader whose last one was of `last`, as far as they are ready, and
+    /// returns how many. `look`: at all CPUs anew, and not as they were last time.
+    pub fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
         let mut reading = self.reading.lock();
         let Reading { drain, cursors } = &mut *reading;
         if look {
             drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
         }
-        drain.take_next(&self.blocks, cursors, last)
+        drain.take_rows(&self.blocks, cursors, last, rows)
     }
 
-    /// Gives back what [`Counter::take_row`] took and nobody got.
-    pub fn give_back(&self, taken: Taken) {
-        self.reading.lock().drain.give_back(taken);
+    /// Gives back what [`Counter::take_rows`] took and nobody got.
+    pub fn give_back(&self, rows: &[Taken]) {
+        let mut reading = self.reading.lock();
+        rows.iter().for_each(|taken| reading.drain.give_back(*taken));
+        drop(reading);
         self.shared.timer.wake();
     }
 

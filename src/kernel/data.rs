@@ -3,10 +3,11 @@
 
 use super::counter::Counter;
 use super::error::{Error, Result};
-use super::memory::Boxed;
+use super::memory::{Array, Boxed};
 use super::mutex::{Mutex, Rank};
 use super::sys;
-use crate::stat::delivery::Delivery;
+use crate::stat::delivery::{self, Delivery};
+use crate::stat::drain::Taken;
 use crate::status::STATUS_MAX;
 use core::ffi::{c_char, c_void};
 use core::ptr::NonNull;
@@ -15,7 +16,7 @@ use core::ptr::NonNull;
 struct Open {
     /// Lives longer: removing its files closes them.
     counter: NonNull<Counter>,
-    delivery: Mutex<Delivery>,
+    delivery: Mutex<Delivery<Array<u8>, Array<Taken>>>,
 }
 
 impl Open {
@@ -38,7 +39,7 @@ impl Open {
             };
             bytes.len().wrapping_sub(missed)
         };
-        let take = |last, again: bool| counter.take_row(!again, last);
+        let take = |last, again: bool, rows: &mut [Taken]| counter.take_rows(!again, last, rows);
         let mut delivery = self.delivery.lock();
         let period_ns = counter.rule().period_ns;
         delivery
@@ -56,7 +57,9 @@ impl Open {
 unsafe extern "C" fn pktstat_rs_data_open(counter: *mut c_void) -> *mut c_void {
     let open = || {
         let counter = NonNull::new(counter.cast()).ok_or(Error::EINVAL)?;
-        let delivery = Mutex::new(Rank::Delivery, Delivery::default())?;
+        let text = Array::new(delivery::TEXT, -1)?;
+        let delivery = Delivery::new(text, Array::new(delivery::ROWS, -1)?);
+        let delivery = Mutex::new(Rank::Delivery, delivery)?;
         Boxed::new(Open { counter, delivery })
     };
     let open: Result<Boxed<Open>> = open();
@@ -98,7 +101,7 @@ unsafe extern "C" fn pktstat_rs_data_poll(
     // SAFETY: by the contract. Before the look, or a wake-up could be missed.
     unsafe { counter.poll_wait(file, table) };
     let delivery = open.delivery.lock();
-    delivery.pending().is_some() || counter.poll(delivery.last())
+    !delivery.pending().is_empty() || counter.poll(delivery.last())
 }
 
 /// Closes `data`.
@@ -113,9 +116,10 @@ unsafe extern "C" fn pktstat_rs_data_release(open: *mut c_void) {
     };
     // SAFETY: by the contract.
     let open = unsafe { Boxed::from_raw(open) };
-    let pending = open.delivery.lock().pending();
-    if let Some(taken) = pending {
-        open.counter().give_back(taken);
+    let delivery = open.delivery.lock();
+    let pending = delivery.pending();
+    if !pending.is_empty() {
+        open.counter().give_back(pending);
     }
 }
 

@@ -6,65 +6,75 @@
 
 use super::drain::Taken;
 use super::window::Window;
+use crate::decimal::Writer;
 use crate::row::{HEADER, ROW_MAX};
 use core::num::NonZeroU64;
+use core::ops::DerefMut;
 
-const _: () = assert!(HEADER.len() <= ROW_MAX);
+/// Rows that are taken at once, and with one copy brought to the reader.
+pub const ROWS: usize = 16;
+/// Room for their text.
+pub const TEXT: usize = ROWS * ROW_MAX;
 
-/// What an open file is at.
-pub struct Delivery {
-    /// The header or a row, and what of it the reader has not got.
-    text: [u8; ROW_MAX],
+const _: () = assert!(HEADER.len() <= TEXT);
+
+/// What an open file is at. `Text` has room for [`TEXT`] bytes and `Rows` for [`ROWS`].
+pub struct Delivery<Text, Rows> {
+    /// The header or rows, and what of it the reader has not got.
+    text: Text,
     end: usize,
     at: usize,
-    /// The row's counts, until the reader has all of its text.
-    row: Option<Taken>,
+    /// The rows of the text, until the reader has all of it.
+    rows: Rows,
+    row_count: usize,
     last: Option<Window>,
 }
 
-impl Default for Delivery {
-    fn default() -> Self {
-        let mut text = [0; ROW_MAX];
-        for (to, from) in text.iter_mut().zip(HEADER.as_bytes()) {
-            *to = *from;
-        }
+impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<Text, Rows> {
+    /// Begins with the header.
+    pub fn new(mut text: Text, rows: Rows) -> Self {
+        let mut writer = Writer::new(&mut text);
+        writer.bytes(HEADER.as_bytes());
+        let end = writer.written();
         Self {
             text,
-            end: HEADER.len(),
+            end,
             at: 0,
-            row: None,
+            rows,
+            row_count: 0,
             last: None,
         }
     }
-}
 
-impl Delivery {
-    /// Reads up to `room` bytes: what is left of the last text, then row after row.
+    /// Reads up to `room` bytes: what is left of the last text, then rows after rows.
     ///
-    /// `take` takes the next row for a reader whose last one was of the window it is given, and
-    /// is told whether this read has taken one already. `copy` brings bytes to a place in the
-    /// reader's buffer and returns how many arrived.
+    /// `take` takes the next rows for a reader whose last one was of the window it is given, as
+    /// many as it has a place for, and is told whether this read has taken some already. `copy`
+    /// brings bytes to a place in the reader's buffer and returns how many arrived.
     ///
     /// Returns how many bytes arrived in all; `None` where there were some and none did.
     pub fn read(
         &mut self,
         period_ns: NonZeroU64,
         room: usize,
-        mut take: impl FnMut(Option<Window>, bool) -> Option<Taken>,
+        mut take: impl FnMut(Option<Window>, bool, &mut [Taken]) -> usize,
         mut copy: impl FnMut(usize, &[u8]) -> usize,
     ) -> Option<usize> {
         let mut done = 0_usize;
         let mut again = false;
         while done < room {
             if self.at == self.end {
-                let Some(taken) = take(self.last, again) else {
-                    break;
-                };
+                // What is sure to fit: the reader has all of them, or it is a fault.
+                let most = (room.wrapping_sub(done) / ROW_MAX).clamp(1, ROWS);
+                let places = self.rows.get_mut(..most).unwrap_or_default();
+                self.row_count = take(self.last, again, places);
                 again = true;
                 self.at = 0;
-                self.end = taken.row(period_ns).write(&mut self.text);
-                self.row = Some(taken);
-                self.last = Some(taken.window);
+                self.end = 0;
+                if self.row_count == 0 {
+                    break;
+                }
+                self.write(period_ns);
             }
             let rest = self.text.get(self.at..self.end).unwrap_or_default();
             let fits = rest.split_at_checked(room.wrapping_sub(done));
@@ -74,16 +84,25 @@ impl Delivery {
             }
             done = done.wrapping_add(copied);
             self.at = self.at.wrapping_add(copied);
-            if self.at == self.end {
-                self.row = None;
-            }
         }
         Some(done)
     }
 
-    /// The row that the reader has not got, or not all of.
-    pub fn pending(&self) -> Option<Taken> {
-        self.row
+    /// The rows that were just taken, as text.
+    fn write(&mut self, period_ns: NonZeroU64) {
+        let mut writer = Writer::new(&mut self.text);
+        for taken in self.rows.get(..self.row_count).unwrap_or_default() {
+            taken.row(period_ns).append(&mut writer);
+            self.last = Some(taken.window);
+        }
+        self.end = writer.written();
+    }
+
+    /// The rows that the reader has not got, or not all of.
+    pub fn pending(&self) -> &[Taken] {
+        let got = self.text.get(..self.at).unwrap_or_default();
+        let got = got.iter().filter(|byte| **byte == b'\n').count();
+        self.rows.get(got..self.row_count).unwrap_or_default()
     }
 
     /// The window of the last row.

@@ -19,6 +19,8 @@ pub struct Cursor {
     bytes: u64,
     tail: u32,
     seen: Snapshot,
+    /// The oldest window in which something is still to be taken, once it was looked for.
+    due: Option<Mark>,
 }
 
 /// One CPU's part of a counter, as the reader needs it.
@@ -38,7 +40,7 @@ pub trait Cpus {
 }
 
 /// Counts taken out of the totals: a window's row, before it has a text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Taken {
     /// The window.
     pub window: Window,
@@ -101,6 +103,13 @@ impl Cursor {
 
     /// The oldest window of this CPU in which something is still to be taken.
     fn oldest(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
+        if self.due.is_none() {
+            self.due = self.find(cpu);
+        }
+        self.due
+    }
+
+    fn find(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
         while let Some(mark) = fifo::front(cpu.slots, self.seen.head, self.tail) {
             if self.is_due(&mark) {
                 return Some(mark);
@@ -116,6 +125,7 @@ impl Cursor {
         let bytes = mark.bytes.wrapping_sub(self.bytes);
         self.frames = mark.frames;
         self.bytes = mark.bytes;
+        self.due = None;
         cpu.tail.set_taken(mark.frames);
         (frames, bytes)
     }
@@ -139,7 +149,10 @@ impl Drain {
         mut now_ns: impl FnMut() -> u64,
     ) {
         self.now.before = now_ns() / period_ns;
-        cpus.each(cursors, |cpu, cursor| cursor.seen = cpu.tally.snapshot());
+        cpus.each(cursors, |cpu, cursor| {
+            cursor.seen = cpu.tally.snapshot();
+            cursor.due = None;
+        });
         self.now.after = now_ns() / period_ns;
     }
 
@@ -169,16 +182,26 @@ impl Drain {
         self.now.has_left(window)
     }
 
-    /// Takes the next row for a reader whose last row was of `last`, if it is ready.
-    pub fn take_next(
+    /// Takes the next rows for a reader whose last row was of `last`, as far as they are ready and
+    /// `rows` has room. Returns how many.
+    pub fn take_rows(
         &mut self,
         cpus: &impl Cpus,
         cursors: &mut [Cursor],
-        last: Option<Window>,
-    ) -> Option<Taken> {
-        let window = self.next(cpus, cursors, last)?;
-        self.is_ready(window)
-            .then(|| self.take(cpus, cursors, last, window))
+        mut last: Option<Window>,
+        rows: &mut [Taken],
+    ) -> usize {
+        let mut count = 0_usize;
+        for row in rows {
+            let next = self.next(cpus, cursors, last);
+            let Some(window) = next.filter(|window| self.is_ready(*window)) else {
+                break;
+            };
+            *row = self.take(cpus, cursors, last, window);
+            last = Some(window);
+            count = count.wrapping_add(1);
+        }
+        count
     }
 
     /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
 use xt_pktstat::row::{Row, HEADER};
 use xt_pktstat::stat::bell::Bell;
-use xt_pktstat::stat::delivery::Delivery;
+use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
 use xt_pktstat::stat::fifo::{Slot, Tail};
 use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
@@ -89,7 +89,7 @@ enum Stage {
 }
 
 struct Reader {
-    delivery: Delivery,
+    delivery: Delivery<Vec<u8>, Vec<Taken>>,
     text: Vec<u8>,
     /// How much of it has been looked at.
     parsed: usize,
@@ -101,7 +101,10 @@ struct Reader {
 impl Reader {
     fn new() -> Self {
         Self {
-            delivery: Delivery::default(),
+            delivery: Delivery::new(
+                vec![0; delivery::TEXT],
+                vec![Taken::default(); delivery::ROWS],
+            ),
             text: Vec::new(),
             parsed: 0,
             last_ns: None,
@@ -413,19 +416,20 @@ impl Machine {
         }
     }
 
-    /// What src/kernel/counter.rs does in `take_row`.
-    fn take_row(&self, look: bool, last: Option<Window>) -> Option<Taken> {
+    /// What src/kernel/counter.rs does in `take_rows`.
+    fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
         if look {
             self.look();
         }
         let (drain, cursors) = &mut *self.reading.borrow_mut();
-        let taken = drain.take_next(&self.parts, cursors, last);
-        if let Some(taken) = taken {
-            let mut model = self.model.borrow_mut();
+        let count = drain.take_rows(&self.parts, cursors, last, rows);
+        let mut model = self.model.borrow_mut();
+        for taken in &rows[..count] {
             model.taken = model.taken.max(Some(taken.window.index()));
         }
+        drop(model);
         self.pass_over();
-        taken
+        count
     }
 
     /// What src/kernel/counter.rs does in `poll`.
@@ -465,9 +469,9 @@ impl Machine {
         reader.asleep = false;
         let Reader { delivery, text, .. } = reader;
         let before = text.len();
-        let pending = delivery.pending().is_some();
+        let pending = !delivery.pending().is_empty();
         let mut during = during.iter();
-        let take = |last, again: bool| self.take_row(!again, last);
+        let take = |last, again: bool, rows: &mut [Taken]| self.take_rows(!again, last, rows);
         let copy = |at: usize, bytes: &[u8]| {
             assert!(!bytes.is_empty() && at + bytes.len() <= room);
             assert_eq!(at, text.len() - before);
@@ -523,16 +527,18 @@ impl Machine {
             self.saw(|seen| seen.rows += 1);
         }
         let rest = reader.parsed != reader.text.len();
-        assert!(reader.delivery.pending().is_none() || rest || reader.text.len() == reader.parsed);
-        assert!(!rest || reader.parsed == 0 || reader.delivery.pending().is_some());
+        assert!(!rest || reader.parsed == 0 || !reader.delivery.pending().is_empty());
     }
 
     pub fn close(&self, reader: usize) {
         let closed = self.readers.borrow_mut()[reader].take();
-        if let Some(taken) = closed.and_then(|closed| closed.delivery.pending()) {
+        let pending = closed.as_ref().map_or(&[][..], |closed| closed.delivery.pending());
+        for taken in pending {
             self.model.borrow_mut().returned = true;
             self.saw(|seen| seen.returned += 1);
-            self.reading.borrow_mut().0.give_back(taken);
+            self.reading.borrow_mut().0.give_back(*taken);
+        }
+        if !pending.is_empty() {
             self.wake();
         }
     }
@@ -545,7 +551,7 @@ impl Machine {
     }
 
     fn poll_as(&self, reader: &mut Reader) {
-        let pending = reader.delivery.pending().is_some();
+        let pending = !reader.delivery.pending().is_empty();
         reader.asleep = !pending && !self.poll_row(reader.delivery.last());
         if !reader.asleep {
             let header = HEADER.len().saturating_sub(reader.text.len());
