@@ -119,9 +119,14 @@ impl Reader {
     }
 
     fn take(&mut self, counter: &Counter) -> Option<Taken> {
-        let taken = self
+        let mut rows = [Taken::default()];
+        let count = self
             .drain
-            .take_next(counter, &mut self.cursors, self.last)?;
+            .take_rows(counter, &mut self.cursors, self.last, &mut rows);
+        let [taken] = rows;
+        if count == 0 {
+            return None;
+        }
         assert_ne!(taken.frames, 0, "a row without a frame");
         assert_eq!(taken.bytes, taken.frames * BYTES, "a row of two moments");
         let follows = |last: Window| last.is_before(taken.window);
