@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -82,7 +82,16 @@ vm-%: extension
 test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/selftest
 	@tests/vm/everywhere 6.12 6.1 -- all
+	@$(call conservation,15)
 	@tests/iptables_test
+
+# Tasks that may be preempted anywhere, and ticks that no loaded machine makes the kernel distrust:
+# then the fast path counts, and is moved in the middle of it.
+conservation = tests/vm/run -k 6.12 -d tests/conservation -l conservation -t $(1) \
+	-a "preempt=full tsc=reliable pktstat_seconds=$(1) pktstat_seed=$(SEED)" all
+
+test-conservation: vm-6.12 ## the loss contract under random traffic: SECONDS=600 for nft and legacy, SEED=
+	@$(call conservation,$(or $(SECONDS),600))
 
 test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CPUs
 	@tests/vm/run -k 6.12 -d tests/load -l load all
