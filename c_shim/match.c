@@ -3,12 +3,15 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/module.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/sctp.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
@@ -70,27 +73,58 @@ bool pktstat_shim_settle(const struct sk_buff *skb, void *block)
 }
 
 /*
+ * Where the IP header at @at ends, extension headers included; negative where
+ * there is none. What a packet that came in says of its transport header is
+ * not enough: that is where the fixed part of an IPv6 header ends.
+ */
+static int ip_end(const struct sk_buff *skb, int at)
+{
+	union {
+		struct iphdr four;
+		struct ipv6hdr six;
+	} copy;
+	const struct ipv6hdr *six;
+	const struct iphdr *four;
+	__be16 fragment;
+	u8 next;
+
+	four = skb_header_pointer(skb, at, sizeof(*four), &copy);
+	if (four && four->version == 4)
+		return at + four->ihl * 4;
+	six = skb_header_pointer(skb, at, sizeof(*six), &copy);
+	if (!six || six->version != 6)
+		return -1;
+	next = six->nexthdr;
+	return ipv6_skip_exthdr(skb, at + sizeof(*six), &next, &fragment);
+}
+
+/*
  * The sum that qdisc_pkt_len_init() does, from the network header on: each
- * segment but the first repeats the headers.
+ * segment but the first repeats the headers, those of tunnels too.
  */
 void pktstat_shim_wire(const struct sk_buff *skb, u32 *frames, u64 *bytes)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	unsigned int headers, segments;
+	int at;
 
 	*frames = 1;
 	*bytes = skb->len;
 	if (!info->gso_size)
 		return;
 
-	if (skb->encapsulation)
-		headers = skb_inner_transport_offset(skb);
-	else
-		headers = skb_transport_offset(skb);
-	headers -= skb_network_offset(skb);
+	if (skb->encapsulation) {
+		at = ip_end(skb, skb_inner_network_offset(skb));
+		if (at < 0)
+			at = skb_inner_transport_offset(skb);
+	} else {
+		at = ip_end(skb, skb_network_offset(skb));
+		if (at < 0)
+			at = skb_transport_offset(skb);
+	}
+	headers = at - skb_network_offset(skb);
 
 	if (info->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
-		unsigned int at = headers + skb_network_offset(skb);
 		const struct tcphdr *tcp;
 		struct tcphdr copy;
 
