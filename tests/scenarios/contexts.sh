@@ -3,7 +3,7 @@
 # Wherever a packet is counted: by a task that sends, with softirqs that count on the same CPU in
 # between, by all CPUs at once, in chains of routing and of bridging. (tests/scenarios/traffic.sh
 # has every kind of packet in each table and chain.)
-# variants: legacy4 nft4 nft6
+# variants: legacy4 nft6
 # cpus: 2
 # timeout: 300
 
