@@ -154,7 +154,7 @@ stream() {
 	senders+=($!)
 }
 hush() {
-	kill -9 "${senders[@]}" 2>/dev/null || true
+	kill "${senders[@]}" 2>/dev/null || true
 	wait "${senders[@]}" 2>/dev/null || true
 	senders=()
 }
