@@ -225,7 +225,8 @@ impl Counter {
     /// Gives back what [`Counter::take_rows`] took and nobody got.
     pub fn give_back(&self, rows: &[Taken]) {
         let mut reading = self.reading.lock();
-        rows.iter().for_each(|taken| reading.drain.give_back(*taken));
+        rows.iter()
+            .for_each(|taken| reading.drain.give_back(*taken));
         drop(reading);
         self.shared.timer.wake();
     }

@@ -532,7 +532,9 @@ impl Machine {
 
     pub fn close(&self, reader: usize) {
         let closed = self.readers.borrow_mut()[reader].take();
-        let pending = closed.as_ref().map_or(&[][..], |closed| closed.delivery.pending());
+        let pending = closed
+            .as_ref()
+            .map_or(&[][..], |closed| closed.delivery.pending());
         for taken in pending {
             self.model.borrow_mut().returned = true;
             self.saw(|seen| seen.returned += 1);

@@ -213,8 +213,11 @@ fn fill_terminal() -> Result<DefaultTerminal> {
     let (width, height) = terminal::size().context("the size of the terminal")?;
     execute!(stdout(), Clear(ClearType::All)).context("the terminal")?;
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-    Terminal::with_options(CrosstermBackend::new(stdout()), TerminalOptions { viewport })
-        .context("the terminal")
+    Terminal::with_options(
+        CrosstermBackend::new(stdout()),
+        TerminalOptions { viewport },
+    )
+    .context("the terminal")
 }
 
 /// Gives the terminal back to the shell until `fg`.
