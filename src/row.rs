@@ -46,11 +46,11 @@ impl Row {
     /// Appends the row with its newline.
     pub fn append(&self, writer: &mut Writer<'_>) {
         writer.number(self.timestamp_ns);
-        writer.bytes(b" ");
+        writer.byte(b' ');
         writer.number(self.frames);
-        writer.bytes(b" ");
+        writer.byte(b' ');
         writer.number(self.bytes);
-        writer.bytes(b"\n");
+        writer.byte(b'\n');
     }
 }
 

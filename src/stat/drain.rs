@@ -20,7 +20,7 @@ pub struct Cursor {
     tail: u32,
     seen: Snapshot,
     /// The oldest window in which something is still to be taken, once it was looked for.
-    due: Option<Mark>,
+    due: Option<Option<Mark>>,
 }
 
 /// One CPU's part of a counter, as the reader needs it.
@@ -103,10 +103,12 @@ impl Cursor {
 
     /// The oldest window of this CPU in which something is still to be taken.
     fn oldest(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
-        if self.due.is_none() {
-            self.due = self.find(cpu);
+        if let Some(due) = self.due {
+            return due;
         }
-        self.due
+        let due = self.find(cpu);
+        self.due = Some(due);
+        due
     }
 
     fn find(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
@@ -126,6 +128,10 @@ impl Cursor {
         self.frames = mark.frames;
         self.bytes = mark.bytes;
         self.due = None;
+        // It was the FIFO's, unless that is empty.
+        if self.tail != self.seen.head {
+            self.tail = cpu.tail.pop(cpu.slots, self.tail);
+        }
         cpu.tail.set_taken(mark.frames);
         (frames, bytes)
     }
@@ -158,6 +164,7 @@ impl Drain {
 
     /// The window of the next row for a reader whose last row was of `last`, as far as seen at
     /// the last [`Drain::look`]; `None` where nothing is to come.
+    #[inline]
     pub fn next(
         &self,
         cpus: &impl Cpus,
