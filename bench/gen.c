@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gen [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
+ * gen [-6] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
  * gen -R DATA [-n READS]
  *
  * Sends datagrams to itself over lo and brackets each send with the time stamp counter. The
@@ -39,6 +39,7 @@
 /* Dearer than the cheapest by more: an interrupt came. */
 #define INTERRUPT 2000
 
+static int family = AF_INET;
 static unsigned int packets = 1000, warm_up = 64, runs = 4, idle;
 static uint64_t period, gap;
 
@@ -89,16 +90,20 @@ static int open_sender(void)
 {
 	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog nothing = { .len = 1, .filter = code };
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				  .sin_port = htons(9999) };
-	int receiver = socket(AF_INET, SOCK_DGRAM, 0);
-	int sender = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in to4 = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				   .sin_port = htons(9999) };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+				    .sin6_port = htons(9999) };
+	const void *to = family == AF_INET ? (void *)&to4 : (void *)&to6;
+	socklen_t size = family == AF_INET ? sizeof(to4) : sizeof(to6);
+	int receiver = socket(family, SOCK_DGRAM, 0);
+	int sender = socket(family, SOCK_DGRAM, 0);
 
 	if (receiver < 0 || sender < 0 ||
 	    setsockopt(receiver, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) ||
-	    bind(receiver, (struct sockaddr *)&to, sizeof(to)) ||
-	    connect(sender, (struct sockaddr *)&to, sizeof(to)))
+	    bind(receiver, to, size) || connect(sender, to, size))
 		err(1, "socket");
 	return sender;
 }
@@ -184,8 +189,9 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	int c, cpu = 0;
 
-	while ((c = getopt(argc, argv, "c:n:w:r:p:g:i:R:")) != -1)
+	while ((c = getopt(argc, argv, "6c:n:w:r:p:g:i:R:")) != -1)
 		switch (c) {
+		case '6': family = AF_INET6; break;
 		case 'c': cpu = atoi(optarg); break;
 		case 'n': packets = atoi(optarg); break;
 		case 'w': warm_up = atoi(optarg); break;
