@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -110,6 +110,10 @@ test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a
 	@. scripts/toolchain && cargo test --quiet -p pkttop --target-dir target
 	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
 		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all
+
+test-iptables: vm-6.12 ## one extension in the iptables of each Debian suite, 1.8.7 to 1.8.13
+	@tests/setup
+	@tests/iptables_versions
 
 test-matrix: extension ## every kernel of tests/vm/kernels: build, boot, scenarios (long)
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
