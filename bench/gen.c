@@ -2,6 +2,7 @@
 /*
  * gen [-6] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
  * gen -R DATA [-n READS]
+ * gen -S DIRECTORY [-n TIMES]
  *
  * Sends datagrams to itself over lo and brackets each send with the time stamp counter. The
  * receiver's socket filter drops them, so a packet goes all the way (OUTPUT, lo, softirq, ingress,
@@ -12,12 +13,15 @@
  * -i: sleeps before each packet that counts.
  * -R: reads DATA to its end with one large read, then again and again.
  *
+ * -S: writes the 23 files of an interface that is on, one by one, and then all in one batch.
+ *
  * Prints for each run `all` and with -p `same`: packets, mode, how many cost that +-2, min, max, and the
  * mean of those that no interrupt hit; at last `sent N`. -R: `rows N COST`, and the same for
- * `empty` reads.
+ * `empty` reads. -S: `single` and `batch`.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -26,6 +30,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -183,13 +188,53 @@ static void drain(const char *path)
 	report("empty", empty, packets);
 }
 
+#define FIELDS 23
+
+static void write_statistics(const char *path)
+{
+	static const char value[] = "1000000000000\n";
+	uint64_t start, *single = calloc(packets, sizeof(*single));
+	uint64_t *batch = calloc(packets, sizeof(*batch));
+	char lines[FIELDS * 64] = "";
+	unsigned int n = 0, i, k;
+	struct dirent *entry;
+	int fds[FIELDS], all;
+	DIR *dir;
+
+	if (chdir(path) || !(dir = opendir(".")))
+		err(1, "%s", path);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "all"))
+			continue;
+		if (n == FIELDS || (fds[n++] = open(entry->d_name, O_WRONLY)) < 0)
+			err(1, "%s", entry->d_name);
+		strcat(strcat(strcat(lines, entry->d_name), " "), value);
+	}
+	all = open("all", O_WRONLY);
+	if (n != FIELDS || all < 0)
+		errx(1, "%s: %u files", path, n);
+	for (i = 0; i < packets; i++) {
+		start = __rdtsc();
+		for (k = 0; k < FIELDS; k++)
+			if (pwrite(fds[k], value, sizeof(value) - 1, 0) < 0)
+				err(1, "write");
+		single[i] = __rdtsc() - start;
+		start = __rdtsc();
+		if (pwrite(all, lines, strlen(lines), 0) < 0)
+			err(1, "all");
+		batch[i] = __rdtsc() - start;
+	}
+	report("single", single, packets);
+	report("batch", batch, packets);
+}
+
 int main(int argc, char **argv)
 {
-	const char *data = NULL;
+	const char *data = NULL, *statistics = NULL;
 	cpu_set_t cpus;
 	int c, cpu = 0;
 
-	while ((c = getopt(argc, argv, "6c:n:w:r:p:g:i:R:")) != -1)
+	while ((c = getopt(argc, argv, "6c:n:w:r:p:g:i:R:S:")) != -1)
 		switch (c) {
 		case '6': family = AF_INET6; break;
 		case 'c': cpu = atoi(optarg); break;
@@ -200,6 +245,7 @@ int main(int argc, char **argv)
 		case 'g': gap = strtoull(optarg, NULL, 0); break;
 		case 'i': idle = atoi(optarg); break;
 		case 'R': data = optarg; break;
+		case 'S': statistics = optarg; break;
 		default: errx(2, "see the head of gen.c");
 		}
 	CPU_ZERO(&cpus);
@@ -208,6 +254,8 @@ int main(int argc, char **argv)
 		err(1, "CPU %d", cpu);
 	if (data)
 		drain(data);
+	else if (statistics)
+		write_statistics(statistics);
 	else
 		generate();
 	return 0;
