@@ -84,6 +84,7 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@$(call conservation,15)
 	@tests/iptables_test
+	@bench/gate
 
 # Tasks that may be preempted anywhere, and ticks that no loaded machine makes the kernel distrust:
 # then the fast path counts, and is moved in the middle of it.
