@@ -34,7 +34,7 @@ send_udp 3000 700 -b 100 -i 10000 >/dev/null
 send_udp 1000 100 -b 7 -i 300 >/dev/null
 sleep 1
 kill -INT $recorder
-wait $recorder
+wait $recorder || { cat /run/said; false; }
 cat /run/said
 after=$(counters INPUT 1)
 [[ $(sum /run/web.csv) == "$((${after% *} - ${before% *})) $((${after#* } - ${before#* }))" ]]
@@ -49,7 +49,7 @@ wait_until rows_in /run/fine.csv 0
 send_udp 50000 64 >/dev/null
 sleep 1
 kill -TERM $recorder
-wait $recorder
+wait $recorder || { cat /run/said; false; }
 cat /run/said
 wc -l /run/fine.csv
 [[ $(sum /run/fine.csv) == "100000 $((100000 * 92))" ]]
@@ -67,7 +67,7 @@ sleep 1.5
 send_udp 1000 100 -b 10 -i 1000 >/dev/null
 sleep 1
 kill -INT $recorder
-wait $recorder
+wait $recorder || { cat /run/said; false; }
 cat /run/said
 grep -q '^b: .*; the counter went away$' /run/said
 [[ $(sum /run/gone.csv) == "2000 $((2000 * 128))" ]]
