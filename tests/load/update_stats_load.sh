@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # update_stats: many interfaces, and many who read, write and take away at the same time.
-# timeout: 900
+# timeout: 1800
 # cpus: 2
 
 modprobe -a dummy veth
