@@ -95,7 +95,8 @@ test-conservation: vm-6.12 ## the loss contract under random traffic: SECONDS=60
 	@$(call conservation,$(or $(SECONDS),600))
 
 test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CPUs
-	@tests/vm/run -k 6.12 -d tests/load -l load all
+	@tests/setup prometheus-node-exporter
+	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup

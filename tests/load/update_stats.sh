@@ -114,10 +114,16 @@ rm_dev() {
 
 # --- Tools. ---------------------------------------------------------------------------------------
 
+# From make test-load. It speaks over lo, which is down while lo is looked at.
+/t/prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.disable-defaults \
+	--collector.netdev --collector.netdev.device-exclude='^$' >/run/exporter.log 2>&1 &
+wait_until "grep -q 'Listening on' /run/exporter.log"
+
 # everywhere DEV: every tool shows what is in /run/wanted, lines of name and value.
 everywhere() {
 	python3 - "$1" <<-'END'
 	import json, re, subprocess, sys
+	from urllib.request import urlopen
 	dev = sys.argv[1]
 	wanted = {name: int(value) for name, value in map(str.split, open("/run/wanted"))}
 	assert len(wanted) == 23, wanted
@@ -158,6 +164,12 @@ everywhere() {
 	    shown = re.search(start + r" (\d+)  bytes (\d+)", text)
 	    if [int(group) for group in shown.groups()] != [wanted[name] for name in names]:
 	        bad.append(f"ifconfig: {shown[0]}")
+	if dev != "lo":
+	    text = urlopen("http://127.0.0.1:9100/metrics").read().decode()
+	    metrics = {f"{way}_{name}": re.search(rf'^node_network_{word}_{short}_total{{device="{dev}"}} (\S+)$', text, re.M)
+	        for way, word in (("rx", "receive"), ("tx", "transmit"))
+	        for name, short in (("bytes", "bytes"), ("packets", "packets"), ("errors", "errs"))}
+	    check("node_exporter", {name: int(float(found[1])) for name, found in metrics.items() if found}, 6)
 	print("\n".join(bad))
 	sys.exit(bool(bad))
 	END
