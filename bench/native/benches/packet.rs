@@ -280,11 +280,12 @@ fn measure<D: Design>(c: &mut Criterion, name: &str, make: impl Fn() -> D, per_n
         let design = make();
         group.bench_function(format!("{threads} CPU"), |b| {
             b.iter_custom(|iterations| {
-                // A busy machine lets few of them through.
-                let ns = (0..2000).find_map(|_| batch(&design, threads, per_ns));
-                let ns = ns.expect("a batch in which the threads overlap and nobody interrupts");
-                // A Duration knows whole ns only: an iteration is a thousand packets.
-                Duration::from_nanos((ns * 1000.0 * iterations as f64) as u64)
+                // An iteration is a batch. A busy machine lets few of them through.
+                let calm = || (0..2000).find_map(|_| batch(&design, threads, per_ns));
+                let ns: f64 = (0..iterations)
+                    .map(|_| calm().expect("threads that overlap and are not interrupted"))
+                    .sum();
+                Duration::from_nanos((ns * BATCH as f64) as u64)
             })
         });
     }
