@@ -150,8 +150,14 @@ void pktstat_shim_wire(const struct sk_buff *skb, u32 *frames, u64 *bytes)
 static int pktstat_mt_check(const struct xt_mtchk_param *par)
 {
 	const struct pktstat_net *net = net_generic(par->net, net_id);
+	/* Not when the namespace comes: its users are mapped later. */
+	kuid_t owner = make_kuid(par->net->user_ns, uid);
+	kgid_t group = make_kgid(par->net->user_ns, gid);
 
-	return pktstat_rs_check(net->state, par->matchinfo);
+	/* An id that the namespace does not have: root of the machine. */
+	return pktstat_rs_check(net->state, par->matchinfo,
+				uid_valid(owner) ? __kuid_val(owner) : 0,
+				gid_valid(group) ? __kgid_val(group) : 0);
 }
 
 static void pktstat_mt_destroy(const struct xt_mtdtor_param *par)
@@ -188,17 +194,12 @@ static struct xt_match pktstat_mt_reg[] __read_mostly = {
 static int __net_init pktstat_net_init(struct net *net)
 {
 	struct pktstat_net *its = net_generic(net, net_id);
-	kuid_t owner = make_kuid(net->user_ns, uid);
-	kgid_t group = make_kgid(net->user_ns, gid);
 
 	its->dir = proc_mkdir("xt_pktstat", net->proc_net);
 	if (!its->dir)
 		return -ENOMEM;
 
-	/* An id that the namespace does not have: root of the machine. */
-	its->state = pktstat_rs_net_init(its->dir,
-					 uid_valid(owner) ? __kuid_val(owner) : 0,
-					 gid_valid(group) ? __kgid_val(group) : 0);
+	its->state = pktstat_rs_net_init(its->dir);
 	if (!its->state) {
 		proc_remove(its->dir);
 		return -ENOMEM;

@@ -34,10 +34,9 @@ extern unsigned int pktstat_shim_max_memory_mib;
 extern unsigned int pktstat_shim_max_counters;
 
 bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
-int pktstat_rs_check(void *net_state, void *info);
+int pktstat_rs_check(void *net_state, void *info, __u32 uid, __u32 gid);
 void pktstat_rs_destroy(const void *info);
-void *pktstat_rs_net_init(struct proc_dir_entry *dir, __u32 root_uid,
-			  __u32 root_gid);
+void *pktstat_rs_net_init(struct proc_dir_entry *dir);
 void pktstat_rs_net_exit(void *net_state);
 
 /*

@@ -26,7 +26,6 @@ use core::ptr::NonNull;
 /// Goes when both the namespace and its last counter have gone: the rules are destroyed after
 /// the namespace's own exit.
 pub struct Net {
-    owner: Owner,
     registry: Mutex<Registry>,
 }
 
@@ -102,7 +101,7 @@ impl Registry {
     }
 
     /// The counter that `rule` refers to, made if there is none; with one more rule.
-    fn acquire(&mut self, rule: &Rule, net: &Net) -> Result<&Counter> {
+    fn acquire(&mut self, rule: &Rule, net: &Net, owner: Owner) -> Result<&Counter> {
         let wanted = |counter: &&Counter| counter.rule().label == rule.label;
         if let Some(counter) = counters(self.first).find(wanted) {
             agree(counter, rule)?;
@@ -113,11 +112,11 @@ impl Registry {
         if rule.label == Label::Any {
             rule.label = Label::Id(self.lowest_free_number().ok_or(Error::ENOSPC)?);
         }
-        self.create(&rule, net)
+        self.create(&rule, net, owner)
     }
 
     #[inline(never)]
-    fn create(&mut self, rule: &Rule, net: &Net) -> Result<&Counter> {
+    fn create(&mut self, rule: &Rule, net: &Net, owner: Owner) -> Result<&Counter> {
         let dir = self.dir.as_ref().ok_or(Error::ENOMEM)?;
         // SAFETY: a parameter of the module; root may change it at any time, whole.
         let most = unsafe { (&raw const sys::pktstat_shim_max_counters).read_volatile() };
@@ -142,7 +141,7 @@ impl Registry {
         let place = Counter::new(rule, NonNull::from(net))?;
         // SAFETY: just made, and in no list yet.
         let counter = unsafe { &mut *place.as_ptr() };
-        if let Err(error) = counter.publish(dir, net.owner) {
+        if let Err(error) = counter.publish(dir, owner) {
             // SAFETY: in no list and in no rule.
             drop(unsafe { Boxed::from_raw(place) });
             return Err(error);
@@ -187,10 +186,10 @@ impl Registry {
 }
 
 impl Net {
-    fn check(&self, info: &mut Info) -> Result {
+    fn check(&self, info: &mut Info, owner: Owner) -> Result {
         let rule = Rule::from_info(info).or(Err(Error::EINVAL))?;
         let mut registry = self.registry.lock();
-        let counter = registry.acquire(&rule, self)?;
+        let counter = registry.acquire(&rule, self, owner)?;
         info.id = number(counter).map_or(ID_ANY, u32::from);
         info.reserved = 0;
         info.counter = counter.handle().to_bits();
@@ -217,17 +216,23 @@ impl Registry {
     }
 }
 
-/// A rule is to be added. Process context.
+/// A rule is to be added. Process context. `uid` and `gid` are to own the counter's files: what
+/// root of the namespace is outside may not be known yet when the namespace comes.
 ///
 /// # Safety
 ///
 /// For x_tables: `net` is what [`pktstat_rs_net_init`] returned for a live namespace, `info` a
 /// rule config that nobody else uses.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_check(net: *mut c_void, info: *mut c_void) -> c_int {
+unsafe extern "C" fn pktstat_rs_check(
+    net: *mut c_void,
+    info: *mut c_void,
+    uid: u32,
+    gid: u32,
+) -> c_int {
     // SAFETY: by the contract.
     let (net, info) = unsafe { (&*net.cast::<Net>(), &mut *info.cast::<Info>()) };
-    from_result(net.check(info))
+    from_result(net.check(info, Owner { uid, gid }))
 }
 
 /// A rule is gone, and no packet is in it any more. Process context.
@@ -262,11 +267,7 @@ unsafe extern "C" fn pktstat_rs_destroy(info: *const c_void) {
 ///
 /// `dir` is its directory, which goes in [`pktstat_rs_net_exit`].
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_net_init(
-    dir: *mut sys::proc_dir_entry,
-    uid: u32,
-    gid: u32,
-) -> *mut c_void {
+unsafe extern "C" fn pktstat_rs_net_init(dir: *mut sys::proc_dir_entry) -> *mut c_void {
     let new = || {
         let dir = NonNull::new(dir).ok_or(Error::EINVAL)?;
         let registry = Registry {
@@ -275,8 +276,7 @@ unsafe extern "C" fn pktstat_rs_net_init(
             counters: 0,
         };
         let registry = Mutex::new(Rank::Registry, registry)?;
-        let owner = Owner { uid, gid };
-        let net = Boxed::new(Net { owner, registry })?;
+        let net = Boxed::new(Net { registry })?;
         // SAFETY: by the contract. Last: where this fails, the caller removes the directory.
         net.registry.lock().dir = Some(unsafe { Dir::from_raw(dir) });
         Ok(net)
