@@ -61,3 +61,14 @@ claim "the others never noticed"
 export ns=n1
 [[ $(totals web) == "5 $((5 * (100 + header)))" ]]
 conserved web INPUT 1
+
+claim "a user who is root in a namespace of his own has his own counters there, and sees no other"
+# By somebody who is nobody outside.
+status=$(XTABLES_LOCKFILE=/tmp/lock.$$ setpriv --reuid 1000 --regid 1000 --clear-groups \
+	unshare -Urn bash -ec '
+		"$1" -A INPUT -m pktstat --period 100 --samples 20 --name mine
+		[[ $(ls /proc/net/xt_pktstat) == mine ]]
+		cat /proc/net/xt_pktstat/mine/data /proc/net/xt_pktstat/mine/status
+		! cat /proc/1/net/xt_pktstat/web/status' - "$ipt")
+[[ $status == "# timestamp frames bytes"*"rules: 1"* ]]
+for where in n0 n1; do ! in_ns $where test -e /proc/net/xt_pktstat/mine; done
