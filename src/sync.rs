@@ -25,6 +25,7 @@ pub fn relax() {
 /// not order itself.
 #[cfg(pktstat_loom)]
 mod turnstile {
+    use core::ops::Deref;
     use loom::sync::atomic::{self, Ordering};
 
     macro_rules! behind_turnstile {
@@ -44,43 +45,14 @@ mod turnstile {
                         atomic: atomic::$name::new(value),
                     }
                 }
+            }
 
-                fn pass(&self) -> &atomic::$name {
+            /// Whoever goes to the variable passes its turnstile.
+            impl Deref for $name {
+                type Target = atomic::$name;
+                fn deref(&self) -> &Self::Target {
                     self.turnstile.store(true, Ordering::Relaxed);
                     &self.atomic
-                }
-
-                /// As loom's.
-                pub fn load(&self, order: Ordering) -> $value {
-                    self.pass().load(order)
-                }
-
-                /// As loom's.
-                pub fn store(&self, value: $value, order: Ordering) {
-                    self.pass().store(value, order);
-                }
-
-                /// As loom's.
-                pub fn compare_exchange(
-                    &self,
-                    current: $value,
-                    new: $value,
-                    success: Ordering,
-                    failure: Ordering,
-                ) -> Result<$value, $value> {
-                    self.pass().compare_exchange(current, new, success, failure)
-                }
-
-                /// As loom's.
-                pub fn compare_exchange_weak(
-                    &self,
-                    current: $value,
-                    new: $value,
-                    success: Ordering,
-                    failure: Ordering,
-                ) -> Result<$value, $value> {
-                    self.pass()
-                        .compare_exchange_weak(current, new, success, failure)
                 }
             }
         };
@@ -88,11 +60,4 @@ mod turnstile {
     behind_turnstile!(AtomicBool, bool);
     behind_turnstile!(AtomicU32, u32);
     behind_turnstile!(AtomicU64, u64);
-
-    impl AtomicU64 {
-        /// As loom's.
-        pub fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
-            self.pass().fetch_add(value, order)
-        }
-    }
 }
