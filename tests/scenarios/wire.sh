@@ -118,21 +118,11 @@ agree() {
 		n1 "$ipt" -t raw -A PREROUTING -i v10 -p "$1" -m pktstat --period 100 --samples 100 --name wire --wire
 		# A device that is in time for each packet puts none together.
 		until "${@:2}" >/dev/null && super; do sleep 0.1; done
-		! arrived || return 0
+		! wait_until '[[ $(sent) == "$(received)" ]]' || return 0
 		echo "    round $round: sent $(sent), received $(received)"
 	done
 	return 1
 }
-# arrived: whether both ends come to the same sum, in 20 s.
-arrived() {
-	local end
-	end=$(($(uptime) + 20))
-	until [[ $(sent) == "$(received)" ]]; do
-		(($(uptime) < end)) || return 1
-		sleep 0.1
-	done
-}
-
 claim "both ends agree on TCP and UDP that the sender's device cuts, with options of IP too"
 export ns=n1
 together off
