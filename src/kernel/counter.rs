@@ -238,7 +238,7 @@ impl Counter {
         let mut reading = self.reading.lock();
         let Reading { drain, cursors } = &mut *reading;
         drain.look(&self.blocks, cursors, self.rule.period_ns, now_ns);
-        match drain.next(&self.blocks, cursors, last) {
+        match drain.next(cursors, last) {
             // Nothing was counted: the packet that opens a window sets the timer.
             None => false,
             Some(window) if drain.is_ready(window) => true,

@@ -19,8 +19,8 @@ pub struct Cursor {
     bytes: u64,
     tail: u32,
     seen: Snapshot,
-    /// The oldest window in which something is still to be taken, once it was looked for.
-    due: Option<Option<Mark>>,
+    /// The oldest window in which something is still to be taken.
+    due: Option<Mark>,
 }
 
 /// One CPU's part of a counter, as the reader needs it.
@@ -101,38 +101,30 @@ impl Cursor {
         is_beyond(mark.frames, self.frames) && !is_beyond(self.bytes, mark.bytes)
     }
 
-    /// The oldest window of this CPU in which something is still to be taken.
-    fn oldest(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
-        if let Some(due) = self.due {
-            return due;
-        }
-        let due = self.find(cpu);
-        self.due = Some(due);
-        due
-    }
-
-    fn find(&mut self, cpu: &Cpu<'_>) -> Option<Mark> {
+    /// Looks for the oldest window of this CPU in which something is still to be taken.
+    fn find(&mut self, cpu: &Cpu<'_>) {
         while let Some(mark) = fifo::front(cpu.slots, self.seen.head, self.tail) {
             if self.is_due(&mark) {
-                return Some(mark);
+                self.due = Some(mark);
+                return;
             }
             self.tail = cpu.tail.pop(cpu.slots, self.tail);
         }
-        Some(self.seen.mark).filter(|mark| self.is_due(mark))
+        self.due = Some(self.seen.mark).filter(|mark| self.is_due(mark));
     }
 
-    /// Takes all up to `mark` and says how many frames and bytes that were.
+    /// Takes all up to `mark`, which was due, and says how many frames and bytes that were.
     fn take(&mut self, cpu: &Cpu<'_>, mark: Mark) -> (u64, u64) {
         let frames = mark.frames.wrapping_sub(self.frames);
         let bytes = mark.bytes.wrapping_sub(self.bytes);
         self.frames = mark.frames;
         self.bytes = mark.bytes;
-        self.due = None;
         // It was the FIFO's, unless that is empty.
         if self.tail != self.seen.head {
             self.tail = cpu.tail.pop(cpu.slots, self.tail);
         }
         cpu.tail.set_taken(mark.frames);
+        self.find(cpu);
         (frames, bytes)
     }
 }
@@ -157,31 +149,20 @@ impl Drain {
         self.now.before = now_ns() / period_ns;
         cpus.each(cursors, |cpu, cursor| {
             cursor.seen = cpu.tally.snapshot();
-            cursor.due = None;
+            cursor.find(&cpu);
         });
         self.now.after = now_ns() / period_ns;
     }
 
     /// The window of the next row for a reader whose last row was of `last`, as far as seen at
     /// the last [`Drain::look`]; `None` where nothing is to come.
-    #[inline]
-    pub fn next(
-        &self,
-        cpus: &impl Cpus,
-        cursors: &mut [Cursor],
-        last: Option<Window>,
-    ) -> Option<Window> {
-        let mut next = self.returned.map(|returned| behind(last, returned.window));
-        cpus.each(cursors, |cpu, cursor| {
-            if let Some(mark) = cursor.oldest(&cpu) {
-                let window = behind(last, mark.window);
-                match next {
-                    Some(next) if !window.is_before(next) => {}
-                    _ => next = Some(window),
-                }
-            }
-        });
-        next
+    pub fn next(&self, cursors: &[Cursor], last: Option<Window>) -> Option<Window> {
+        let returned = self.returned.map(|returned| returned.window);
+        let due = cursors.iter().filter_map(|cursor| cursor.due);
+        due.map(|mark| mark.window)
+            .chain(returned)
+            .map(|window| behind(last, window))
+            .reduce(Window::earlier)
     }
 
     /// Whether the row of `window` can be taken: every CPU has left it.
@@ -199,41 +180,49 @@ impl Drain {
         rows: &mut [Taken],
     ) -> usize {
         let mut count = 0_usize;
+        let mut next = self.next(cursors, last);
         for row in rows {
-            let next = self.next(cpus, cursors, last);
             let Some(window) = next.filter(|window| self.is_ready(*window)) else {
                 break;
             };
-            *row = self.take(cpus, cursors, last, window);
+            (*row, next) = self.take(cpus, cursors, last, window);
             last = Some(window);
             count = count.wrapping_add(1);
         }
         count
     }
 
-    /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`.
+    /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`, and says
+    /// what it would return after that.
     fn take(
         &mut self,
         cpus: &impl Cpus,
         cursors: &mut [Cursor],
         last: Option<Window>,
         window: Window,
-    ) -> Taken {
+    ) -> (Taken, Option<Window>) {
         let mut taken = Taken {
             window,
             frames: 0,
             bytes: 0,
         };
+        let mut next: Option<Window> = None;
+        let mut later = |window| next = Some(next.map_or(window, |next| next.earlier(window)));
         if let Some(returned) = self.returned {
-            if behind(last, returned.window) == window {
+            let its = behind(last, returned.window);
+            if its == window {
                 taken.frames = returned.frames;
                 taken.bytes = returned.bytes;
                 self.returned = None;
+            } else {
+                later(its);
             }
         }
         cpus.each(cursors, |cpu, cursor| {
-            while let Some(mark) = cursor.oldest(&cpu) {
-                if behind(last, mark.window) != window {
+            while let Some(mark) = cursor.due {
+                let its = behind(last, mark.window);
+                if its != window {
+                    later(its);
                     break;
                 }
                 let (frames, bytes) = cursor.take(&cpu, mark);
@@ -241,7 +230,7 @@ impl Drain {
                 taken.bytes = taken.bytes.wrapping_add(bytes);
             }
         });
-        taken
+        (taken, next)
     }
 
     /// Gives back what a reader took and nobody got. It comes with a row of its own window, or,
@@ -277,7 +266,7 @@ impl Drain {
     pub fn queued(&self, cpus: &impl Cpus, cursors: &mut [Cursor]) -> u64 {
         let mut queued = u64::from(self.returned.is_some());
         cpus.each(cursors, |cpu, cursor| {
-            if cursor.oldest(&cpu).is_some() {
+            if cursor.due.is_some() {
                 let waiting = fifo::queued(cpu.slots, cursor.seen.head, cursor.tail);
                 // Something was counted in the open window since, or it would not be open.
                 let ended = self.now.has_left(cursor.seen.mark.window);

@@ -52,6 +52,15 @@ impl Window {
         (self.0.wrapping_sub(other.0) as i64) < 0
     }
 
+    /// The earlier of the two.
+    pub fn earlier(self, other: Self) -> Self {
+        if other.is_before(self) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The window after it.
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))

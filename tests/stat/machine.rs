@@ -437,7 +437,7 @@ impl Machine {
         self.bell.ask();
         self.look();
         let (drain, cursors) = &mut *self.reading.borrow_mut();
-        let next = drain.next(&self.parts, cursors, last);
+        let next = drain.next(cursors, last);
         self.pass_over();
         match next {
             None => false,
@@ -611,7 +611,7 @@ impl Machine {
                 .filter(|reader| reader.asleep)
             {
                 let (drain, cursors) = &mut *self.reading.borrow_mut();
-                let next = drain.next(&self.parts, cursors, reader.delivery.last());
+                let next = drain.next(cursors, reader.delivery.last());
                 assert!(
                     !next.is_some_and(|next| drain.is_ready(next)),
                     "a poller sleeps on"
@@ -651,7 +651,7 @@ impl Machine {
             while self.read_as(&mut reader, 4096, usize::MAX, &[]) != 0 {}
         }
         let (drain, cursors) = &mut *self.reading.borrow_mut();
-        assert_eq!(drain.next(&self.parts, cursors, None), None);
+        assert_eq!(drain.next(cursors, None), None);
         assert_eq!(drain.queued(&self.parts, cursors), 0);
         let model = self.model.borrow();
         assert_eq!(model.delivered, model.counted, "conservation");
