@@ -17,7 +17,7 @@ pub fn number(digits: &[u8]) -> Option<u64> {
 
 /// Appends to a buffer. What does not fit is left out: its user owes it a buffer for the longest.
 pub struct Writer<'a> {
-    rest: &'a mut [u8],
+    out: &'a mut [u8],
     written: usize,
 }
 
@@ -26,10 +26,7 @@ const E8: u64 = 100_000_000;
 impl<'a> Writer<'a> {
     /// A writer at the start of `out`.
     pub fn new(out: &'a mut [u8]) -> Self {
-        Writer {
-            rest: out,
-            written: 0,
-        }
+        Writer { out, written: 0 }
     }
 
     /// Bytes in the buffer so far.
@@ -37,28 +34,17 @@ impl<'a> Writer<'a> {
         self.written
     }
 
-    /// Passes over `len` bytes that were written, or as many as there are.
-    fn advance(&mut self, len: usize) {
-        let len = len.min(self.rest.len());
-        let rest = core::mem::take(&mut self.rest);
-        self.rest = rest.get_mut(len..).unwrap_or_default();
-        self.written = self.written.wrapping_add(len);
-    }
-
-    /// Appends bytes.
+    /// Appends bytes, one by one.
+    #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8]) {
-        for (byte, slot) in bytes.iter().zip(self.rest.iter_mut()) {
-            *slot = *byte;
-        }
-        self.advance(bytes.len());
+        bytes.iter().for_each(|byte| self.byte(*byte));
     }
 
     /// Appends a byte.
     #[inline]
     pub fn byte(&mut self, byte: u8) {
-        if let Some((place, rest)) = core::mem::take(&mut self.rest).split_first_mut() {
+        if let Some(place) = self.out.get_mut(self.written) {
             *place = byte;
-            self.rest = rest;
             self.written = self.written.wrapping_add(1);
         }
     }
@@ -82,6 +68,22 @@ impl<'a> Writer<'a> {
         self.word(eight_digits(low), 8);
     }
 
+    /// Appends a number, one of many that share all but their last eight digits.
+    #[inline]
+    pub fn number_after(&mut self, number: u64, first: &mut FirstDigits) {
+        let (high, low) = (number / E8, number % E8);
+        if high == 0 {
+            return self.number(low);
+        }
+        if high != first.number {
+            first.set(high);
+        }
+        let [head, tail] = first.words;
+        self.word(head, first.len.min(8));
+        self.word(tail, first.len.saturating_sub(8));
+        self.word(eight_digits(low), 8);
+    }
+
     /// Appends a number below 10^8 without leading zeros.
     fn first_digits(&mut self, number: u64) {
         let digits = eight_digits(number);
@@ -92,13 +94,35 @@ impl<'a> Writer<'a> {
     /// Appends the first `len` of a word's bytes, with one store where there is room for all.
     fn word(&mut self, word: u64, len: usize) {
         let word = word.to_le_bytes();
-        match self.rest.first_chunk_mut() {
+        let rest = self.out.get_mut(self.written..).unwrap_or_default();
+        match rest.first_chunk_mut() {
             Some(place) => {
                 *place = word;
-                self.advance(len);
+                self.written = self.written.wrapping_add(len);
             }
-            None => self.bytes(word.get(..len).unwrap_or_default()),
+            None => self.bytes(word.get(..len).unwrap_or(&word)),
         }
+    }
+}
+
+/// The first digits of [`Writer::number_after`]'s last number: all but eight, twelve at most.
+#[derive(Default)]
+pub struct FirstDigits {
+    number: u64,
+    words: [u64; 2],
+    len: usize,
+}
+
+impl FirstDigits {
+    #[cold]
+    fn set(&mut self, number: u64) {
+        let mut digits = [0; 16];
+        let mut writer = Writer::new(&mut digits);
+        writer.number(number);
+        self.len = writer.written();
+        let digits = u128::from_le_bytes(digits);
+        self.words = [digits as u64, (digits >> 64) as u64];
+        self.number = number;
     }
 }
 
@@ -118,6 +142,7 @@ fn eight_digits(number: u64) -> u64 {
 mod tests {
     extern crate std;
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use std::string::{String, ToString};
     use std::vec;
@@ -160,10 +185,31 @@ mod tests {
 
     proptest! {
         #[test]
+        fn one_after_the_other(start: u64, shift in 0..64_u32, steps in vec(0..40_000_000_u64, 1..9)) {
+            let mut first = FirstDigits::default();
+            let mut number = start >> shift;
+            for step in steps {
+                let mut out = [b'#'; 40];
+                let mut writer = Writer::new(&mut out);
+                writer.number_after(number, &mut first);
+                let len = writer.written();
+                let text = number.to_string();
+                prop_assert_eq!(&out[..len], text.as_bytes());
+                number = number.wrapping_add(step);
+            }
+        }
+
+        #[test]
         fn in_any_room(value: u64, shift in 0..64_u32, room in 0..30_usize) {
             let value: u64 = value >> shift;
             let whole = value.to_string();
-            prop_assert_eq!(written(value, room), &whole[..room.min(whole.len())]);
+            let fits = &whole[..room.min(whole.len())];
+            prop_assert_eq!(written(value, room), fits);
+            let mut out = vec![0; room];
+            let mut writer = Writer::new(&mut out);
+            writer.number_after(value, &mut FirstDigits::default());
+            let len = writer.written();
+            prop_assert_eq!(&out[..len], fits.as_bytes());
         }
     }
 }

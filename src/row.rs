@@ -3,7 +3,7 @@
 //!
 //! `no_std`, no allocation, and nothing in it can panic.
 
-use crate::decimal::{number, Writer};
+use crate::decimal::{number, FirstDigits, Writer};
 
 /// The first line of `data`, once per open.
 pub const HEADER: &str = "# timestamp frames bytes\n";
@@ -39,13 +39,14 @@ impl Row {
     /// Writes the row with its newline to the start of `out` and returns its length.
     pub fn write(&self, out: &mut [u8; ROW_MAX]) -> usize {
         let mut writer = Writer::new(out);
-        self.append(&mut writer);
+        self.append(&mut writer, &mut FirstDigits::default());
         writer.written()
     }
 
-    /// Appends the row with its newline.
-    pub fn append(&self, writer: &mut Writer<'_>) {
-        writer.number(self.timestamp_ns);
+    /// Appends the row with its newline. `first`: of the timestamp of the row before, if there is
+    /// one.
+    pub fn append(&self, writer: &mut Writer<'_>, first: &mut FirstDigits) {
+        writer.number_after(self.timestamp_ns, first);
         writer.byte(b' ');
         writer.number(self.frames);
         writer.byte(b' ');

@@ -6,7 +6,7 @@
 
 use super::drain::Taken;
 use super::window::Window;
-use crate::decimal::Writer;
+use crate::decimal::{FirstDigits, Writer};
 use crate::row::{HEADER, ROW_MAX};
 use core::num::NonZeroU64;
 use core::ops::DerefMut;
@@ -91,8 +91,9 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
     /// The rows that were just taken, as text.
     fn write(&mut self, period_ns: NonZeroU64) {
         let mut writer = Writer::new(&mut self.text);
+        let mut first = FirstDigits::default();
         for taken in self.rows.get(..self.row_count).unwrap_or_default() {
-            taken.row(period_ns).append(&mut writer);
+            taken.row(period_ns).append(&mut writer, &mut first);
             self.last = Some(taken.window);
         }
         self.end = writer.written();
