@@ -26,6 +26,9 @@ ipt=iptables-$backend
 header=$((family == 4 ? 28 : 48))
 export ipt backend family addr0 addr1 addr2 net2 header
 
+# boot_word NAME: the number N where the kernel's command line has pktstat_NAME=N, or nothing.
+boot_word() { sed -n "s/.*\<pktstat_$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
+
 # --- Time ---------------------------------------------------------------------------------------
 
 exec {nap}<> <(:)

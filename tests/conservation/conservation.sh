@@ -10,8 +10,7 @@
 # timeout: 300
 # cpus: 4
 
-word() { sed -n "s/.*\<pktstat_$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
-seconds=$(word seconds) seed=$(word seed)
+seconds=$(boot_word seconds) seed=$(boot_word seed)
 seconds=${seconds:-20} seed=${seed:-$((SRANDOM % 1000000))}
 echo "    make test-conservation SECONDS=$seconds SEED=$seed"
 

@@ -1,30 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rules that no iptables would send: a table that is valid around our match
- * and hostile inside it. What the kernel says is held against what the
- * interface says, and what it accepted is read back.
+ * Rules that no iptables would send: valid around our match and hostile inside
+ * it. What the kernel says is held against what the interface says, what it
+ * accepted is read back, and nothing may be left of what it refused.
  *
- * usage: hostile [-6] [-s SEED] [-f FROM] [-n COUNT]
- *        hostile [-6] -N        one good rule, with each allocation failing in
- *                               turn; prints how many there were
+ * usage: hostile [-s SEED] [-f FROM] [-n COUNT] WHERE
+ *        hostile -N WHERE     one good rule, with each allocation failing in
+ *                             turn; prints how many there were
+ * WHERE: legacy4 legacy6 nft4 nft6, or nftables' inet bridge arp, where there
+ * is no such match.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
-#include <arpa/inet.h>
 #include <sys/socket.h>
-#include <net/if.h>
-#include <linux/netfilter_ipv4/ip_tables.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
-#include "../../c_shim/xt_pktstat.h"
+#include <linux/netfilter.h>
+#include "hostile.h"
 
-static int family = AF_INET, sock;
-static unsigned long long seed = 1, state;
+static const struct {
+	const char *name;
+	const struct backend *backend;
+	int family;
+	int ours;	/* the match is there */
+} places[] = {
+	{ "legacy4", &legacy, NFPROTO_IPV4, 1 },
+	{ "legacy6", &legacy, NFPROTO_IPV6, 1 },
+	{ "nft4", &nft, NFPROTO_IPV4, 1 },
+	{ "nft6", &nft, NFPROTO_IPV6, 1 },
+	{ "inet", &nft, NFPROTO_INET, 0 },
+	{ "bridge", &nft, NFPROTO_BRIDGE, 0 },
+	{ "arp", &nft, NFPROTO_ARP, 0 },
+}, *place;
+
+static unsigned long long seed = 1, state, now_at;
+
+void die(const char *format, ...)
+{
+	int error = errno;
+	va_list args;
+
+	fprintf(stderr, "input %llu: ", now_at);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, " (seed %llu, errno %d %s)\n", seed, error, strerror(error));
+	exit(1);
+}
+
+/* --- What is sent. ---------------------------------------------------------------------------- */
 
 /* splitmix64: each input has its own, so that a run can be resumed. */
 static unsigned long long any(void)
@@ -40,122 +69,6 @@ static unsigned int one_of(unsigned int n)
 {
 	return any() % n;
 }
-
-static void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, " (seed %llu, errno %d %s)\n", seed, errno, strerror(errno));
-	exit(1);
-}
-
-/* The two families differ in the size of an entry's head. */
-static size_t entry_size(void)
-{
-	return family == AF_INET ? sizeof(struct ipt_entry) : sizeof(struct ip6t_entry);
-}
-
-static int level(void)
-{
-	return family == AF_INET ? SOL_IP : SOL_IPV6;
-}
-
-struct table {
-	struct ipt_replace head;	/* the same as ip6t_replace's, up to entries */
-	unsigned char entries[4096];
-};
-
-static void set_offsets(unsigned char *entry, unsigned int target, unsigned int next)
-{
-	if (family == AF_INET) {
-		((struct ipt_entry *)entry)->target_offset = target;
-		((struct ipt_entry *)entry)->next_offset = next;
-	} else {
-		((struct ip6t_entry *)entry)->target_offset = target;
-		((struct ip6t_entry *)entry)->next_offset = next;
-	}
-}
-
-static unsigned int add_standard(struct table *table, unsigned int at, const void *match,
-				 unsigned int match_size)
-{
-	struct xt_standard_target target = {
-		.target.u.target_size = XT_ALIGN(sizeof(target)),
-		.verdict = -NF_ACCEPT - 1,
-	};
-	unsigned char *entry = table->entries + at;
-	unsigned int offset = entry_size() + match_size;
-
-	set_offsets(entry, offset, offset + sizeof(target));
-	memcpy(entry + entry_size(), match, match_size);
-	memcpy(entry + offset, &target, sizeof(target));
-	table->head.num_entries++;
-	return at + offset + sizeof(target);
-}
-
-static unsigned int add_error(struct table *table, unsigned int at)
-{
-	struct xt_error_target target = {
-		.target.u.user.target_size = XT_ALIGN(sizeof(target)),
-		.target.u.user.name = XT_ERROR_TARGET,
-		.errorname = XT_ERROR_TARGET,
-	};
-	unsigned char *entry = table->entries + at;
-
-	set_offsets(entry, entry_size(), entry_size() + sizeof(target));
-	memcpy(entry + entry_size(), &target, sizeof(target));
-	table->head.num_entries++;
-	return at + entry_size() + sizeof(target);
-}
-
-static unsigned int entries_now(struct ipt_getinfo *info)
-{
-	socklen_t len = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	strcpy(info->name, "filter");
-	if (getsockopt(sock, level(), IPT_SO_GET_INFO, info, &len))
-		die("IPT_SO_GET_INFO");
-	return info->num_entries;
-}
-
-/* Replaces the table by one with a rule of this match, or with none. */
-static int replace(const void *match, unsigned int match_size)
-{
-	static struct xt_counters counters[64];
-	struct table table = {};
-	struct ipt_getinfo info;
-	unsigned int at = 0;
-	int hook, status;
-
-	strcpy(table.head.name, "filter");
-	table.head.valid_hooks = 1 << NF_INET_LOCAL_IN | 1 << NF_INET_FORWARD |
-		1 << NF_INET_LOCAL_OUT;
-	for (hook = NF_INET_LOCAL_IN; hook <= NF_INET_LOCAL_OUT; hook++) {
-		table.head.hook_entry[hook] = at;
-		if (hook == NF_INET_LOCAL_IN && match_size)
-			at = add_standard(&table, at, match, match_size);
-		table.head.underflow[hook] = at;
-		at = add_standard(&table, at, NULL, 0);
-	}
-	at = add_error(&table, at);
-	table.head.size = at;
-	table.head.num_counters = entries_now(&info);
-	if (table.head.num_counters > 64)
-		die("the table has rules of somebody else");
-	table.head.counters = counters;
-	status = setsockopt(sock, level(), IPT_SO_SET_REPLACE, &table,
-			    offsetof(struct table, entries) + at);
-	return status ? -errno : 0;
-}
-
-struct rule {
-	struct xt_entry_match head;
-	struct xt_pktstat_info info;
-};
 
 static const unsigned long long numbers[] = {
 	0, 1, 2, 999, 1000, 1001, 65535, 65536, 100000000, 3599999999999ULL, 3600000000000ULL,
@@ -175,7 +88,7 @@ static const char *const names[] = {
 	"abcdefghijklmnopqrstuvwxyz01234", "a.b-c_D", "\xff", "a\xc3\xa4", "%s%n",
 };
 
-static void invent(struct xt_pktstat_info *info)
+static void invent_info(struct xt_pktstat_info *info)
 {
 	unsigned int i, faults = one_of(4);
 	const char *name;
@@ -219,6 +132,50 @@ static void invent(struct xt_pktstat_info *info)
 		}
 }
 
+static struct input good(void)
+{
+	return (struct input){
+		.name = XT_PKTSTAT_MATCH_NAME,
+		.revision = XT_PKTSTAT_REVISION,
+		.size = sizeof(struct xt_pktstat_info),
+		.info.period_ns = 1000000,
+		.info.samples = 16,
+		.info.id = XT_PKTSTAT_ID_ANY,
+	};
+}
+
+struct xt_pktstat_info bad_info(void)
+{
+	struct xt_pktstat_info info = good().info;
+
+	info.period_ns = 0;
+	return info;
+}
+
+static struct input invent(unsigned long long number)
+{
+	struct input input = good();
+	unsigned int i;
+
+	state = seed + number * 0x632be59bd9b4e019ULL;
+	invent_info(&input.info);
+	input.aside = one_of(2);
+	if (!one_of(16)) {
+		for (i = sizeof(input.info); i < sizeof(input.bytes); i++)
+			input.bytes[i] = any();
+		input.size = one_of(2) ? one_of(sizeof(input.info)) : one_of(1024);
+		input.size -= input.size % place->backend->step;
+	}
+	/* Each has the kernel look for a module: dear. */
+	if (!one_of(64))
+		input.revision = 1 + one_of(255);
+	if (!one_of(8))
+		input.company = one_of(2) ? BEFORE_BAD_MATCH : BEFORE_BAD_RULE;
+	return input;
+}
+
+/* --- What is expected. ------------------------------------------------------------------------ */
+
 static int is_name(const char *name)
 {
 	static const char more[] = "0123456789_.-";
@@ -251,114 +208,176 @@ static int is_valid(const struct xt_pktstat_info *info)
 	return info->id == XT_PKTSTAT_ID_ANY || info->id <= XT_PKTSTAT_ID_MAX;
 }
 
+static int is_good(const struct input *input)
+{
+	return input->size == sizeof(input->info) && is_valid(&input->info);
+}
+
+static int expected(const struct input *input)
+{
+	if (!place->ours || input->revision != XT_PKTSTAT_REVISION)
+		return -ENOENT;
+	return is_good(input) && input->company == ALONE ? 0 : -EINVAL;
+}
+
+/* The counters of this namespace: how many, and one's name. */
+static int counters(char name[XT_PKTSTAT_NAME_SIZE])
+{
+	DIR *dir = opendir("/proc/net/xt_pktstat");
+	const struct dirent *entry;
+	int found = 0;
+
+	if (!dir)
+		die("/proc/net/xt_pktstat");
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.') {
+			sprintf(name, "%.31s", entry->d_name);
+			found++;
+		}
+	closedir(dir);
+	return found;
+}
+
+/* With nftables a rule is destroyed some time after it was deleted. */
+static void wait_until_gone(void)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+	char name[XT_PKTSTAT_NAME_SIZE] = "";
+	int naps = place->backend == &legacy ? 0 : 60000;
+
+	while (counters(name)) {
+		if (!naps--)
+			die("counter %s is left", name);
+		nanosleep(&ms, NULL);
+	}
+}
+
+static void clear(void)
+{
+	int status = place->backend->clear();
+
+	if (status)
+		die("the rules cannot be removed: %d", status);
+	wait_until_gone();
+}
+
 /* What the kernel shows of the rule that it took. */
 static void read_back(const struct xt_pktstat_info *sent)
 {
-	struct {
-		struct ipt_get_entries head;
-		unsigned char entries[8192];
-	} got = {};
-	const struct xt_pktstat_info *info;
-	struct ipt_getinfo now;
-	socklen_t len;
+	char want[XT_PKTSTAT_NAME_SIZE] = "", name[XT_PKTSTAT_NAME_SIZE] = "";
+	struct xt_pktstat_info info;
+	unsigned int id = sent->id;
 
-	entries_now(&now);
-	strcpy(got.head.name, "filter");
-	got.head.size = now.size;
-	len = offsetof(struct ipt_get_entries, entrytable) + now.size;
-	if (getsockopt(sock, level(), IPT_SO_GET_ENTRIES, &got, &len))
-		die("IPT_SO_GET_ENTRIES");
-	/* The entries begin where the head's flexible array does. */
-	info = (const void *)((const unsigned char *)got.head.entrytable + entry_size() +
-			      sizeof(struct xt_entry_match));
-	if (info->counter)
-		die("a kernel pointer is shown: %llx", (unsigned long long)info->counter);
-	if (memcmp(info, sent, offsetof(struct xt_pktstat_info, id)))
+	/* There is no other counter, so the lowest number is free. */
+	if (!sent->name[0] && id == XT_PKTSTAT_ID_ANY)
+		id = 0;
+	place->backend->show(&info);
+	if (info.counter)
+		die("a kernel pointer is shown: %llx", (unsigned long long)info.counter);
+	if (memcmp(&info, sent, offsetof(struct xt_pktstat_info, id)))
 		die("the rule was changed");
-	if (!is_valid(info))
+	if (info.id != id)
+		die("number %u is shown instead of %u", info.id, id);
+	if (!is_valid(&info))
 		die("what was accepted reads back as invalid");
-	if (!sent->name[0] && info->id > XT_PKTSTAT_ID_MAX)
-		die("a counter without a name has no number");
+	if (sent->name[0])
+		memcpy(want, sent->name, sizeof(want));
+	else
+		sprintf(want, "%u", id);
+	if (counters(name) != 1 || strcmp(name, want))
+		die("counter %s is there instead of %s", name, want);
 }
 
-static struct rule good(void)
-{
-	struct rule rule = {
-		.head.u.user.match_size = sizeof(rule),
-		.head.u.user.name = XT_PKTSTAT_MATCH_NAME,
-		.info.period_ns = 1000000,
-		.info.samples = 16,
-		.info.id = XT_PKTSTAT_ID_ANY,
-	};
-	return rule;
-}
+/* --- What is done. ---------------------------------------------------------------------------- */
 
 static void fuzz(unsigned long long from, unsigned long long count)
 {
-	unsigned long long i, accepted = 0;
+	unsigned long long accepted = 0;
 
-	for (i = from; i < from + count; i++) {
-		struct rule rule = good();
-		unsigned int size = sizeof(rule);
-		int status, want;
+	for (now_at = from; now_at < from + count; now_at++) {
+		struct input input = invent(now_at);
+		const struct xt_pktstat_info *info = &input.info;
+		int want = expected(&input), status = place->backend->add(&input);
 
-		state = seed + i * 0x632be59bd9b4e019ULL;
-		invent(&rule.info);
-		want = is_valid(&rule.info) ? 0 : -EINVAL;
-		if (!one_of(16)) {
-			size -= 8 * (1 + one_of(8));
-			rule.head.u.user.match_size = size;
-			want = -EINVAL;
-		}
-		status = replace(&rule, size);
 		/* Too much memory is another matter than a bad rule. */
-		if (status != want && !(want == 0 && status == -ENOMEM))
-			die("input %llu: %d instead of %d: period %llu samples %u flags %x id %u", i,
-			    status, want, (unsigned long long)rule.info.period_ns, rule.info.samples,
-			    rule.info.flags, rule.info.id);
-		if (!status) {
+		if (status != want && !(status == -ENOMEM && is_good(&input)))
+			die("%d instead of %d: %u bytes of revision %u, company %d: period %llu samples %u flags %x id %u name %.31s",
+			    status, want, input.size, input.revision, input.company,
+			    (unsigned long long)info->period_ns, info->samples, info->flags,
+			    info->id, info->name);
+		if (status) {
+			wait_until_gone();
+		} else {
 			accepted++;
-			read_back(&rule.info);
-			if (replace(NULL, 0))
-				die("input %llu: the empty table is refused", i);
+			read_back(info);
+			clear();
 		}
+		if ((now_at - from + 1) % 1000 == 0)
+			printf("up to %llu of seed %llu: %llu accepted\n", now_at, seed, accepted);
 	}
-	printf("%llu rules, %llu accepted\n", count, accepted);
-	if (!accepted || accepted == count)
+	printf("%s: %llu rules, %llu accepted\n", place->name, count, accepted);
+	if (place->ours && (!accepted || accepted == count))
 		die("inputs of one kind only");
+}
+
+/*
+ * A match of every family is found here, if not always taken: so it is ours
+ * that is not there, and not the table or nft_compat.
+ */
+static void control(void)
+{
+	const struct input comment = { .name = "comment", .size = 256 };
+	int status = place->backend->add(&comment);
+
+	if (status && status != -EINVAL)
+		die("no match at all can be used here: %d", status);
+	clear();
+}
+
+static void fault(int fd, int nth)
+{
+	char text[16];
+
+	sprintf(text, "%d", nth);
+	if (write(fd, text, strlen(text)) < 0)
+		die("fail-nth");
 }
 
 static void sweep(void)
 {
-	struct rule rule = good();
-	int nth, failed = 0;
+	const struct input input = good();
+	int nth, failed = 0, left = 0;
 
-	for (nth = 1; nth < 2000; nth++) {
-		char text[16];
+	for (nth = 1; nth < 2000 && !left; nth++) {
 		int fd = open("/proc/thread-self/fail-nth", O_RDWR), status;
+		char text[16] = "";
 
 		if (fd < 0)
 			die("/proc/thread-self/fail-nth");
-		sprintf(text, "%d", nth);
-		if (write(fd, text, strlen(text)) < 0)
-			die("fail-nth");
-		status = replace(&rule, sizeof(rule));
-		memset(text, 0, sizeof(text));
+		fault(fd, nth);
+		status = place->backend->add(&input);
 		if (pread(fd, text, sizeof(text) - 1, 0) < 0)
 			die("fail-nth");
-		if (write(fd, "0", 1) < 0)
-			die("fail-nth");
+		fault(fd, 0);
 		close(fd);
-		if (status && status != -ENOMEM && status != -EFAULT)
-			die("allocation %d: %d", nth, status);
-		failed += !!status;
-		if (replace(NULL, 0))
-			die("allocation %d: the next try fails", nth);
 		/* Nothing was left to fail. */
-		if (atoi(text) > 0)
-			break;
+		left = atoi(text);
+		if (status && status != -ENOMEM && status != -EFAULT && status != -ENOBUFS)
+			die("allocation %d: %d", nth, status);
+		if (status && left)
+			die("allocation %d: %d, and nothing had failed", nth, status);
+		failed += !!status;
+		/* The rule is there where only the answer was lost. */
+		clear();
+		if (status && place->backend->add(&input))
+			die("allocation %d: the next try fails", nth);
+		if (status)
+			read_back(&input.info);
+		clear();
 	}
-	printf("%d allocations, %d failures\n", nth - 1, failed);
+	if (!left)
+		die("no end of allocations");
+	printf("%s: %d allocations, %d failures\n", place->name, nth - 2, failed);
 	if (failed < 3)
 		die("the faults do not arrive");
 }
@@ -368,11 +387,8 @@ int main(int argc, char **argv)
 	unsigned long long from = 0, count = 100;
 	int option, faults = 0;
 
-	while ((option = getopt(argc, argv, "6s:f:n:N")) != -1)
+	while ((option = getopt(argc, argv, "s:f:n:N")) != -1)
 		switch (option) {
-		case '6':
-			family = AF_INET6;
-			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
 			break;
@@ -388,9 +404,15 @@ int main(int argc, char **argv)
 		default:
 			return 2;
 		}
-	sock = socket(family, SOCK_RAW, IPPROTO_RAW);
-	if (sock < 0)
-		die("socket");
+	for (place = places; optind < argc && place < places + sizeof(places) / sizeof(*places); place++)
+		if (!strcmp(place->name, argv[optind]))
+			break;
+	if (optind + 1 != argc || place == places + sizeof(places) / sizeof(*places))
+		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	place->backend->open(place->family);
+	if (!place->ours)
+		control();
 	if (faults)
 		sweep();
 	else
