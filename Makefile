@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -97,6 +97,13 @@ test-conservation: vm-6.12 ## the loss contract under random traffic: SECONDS=60
 test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CPUs
 	@tests/setup prometheus-node-exporter
 	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
+
+# The first time its kernel is built: half an hour of one CPU more.
+lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (hours): SCENARIOS=
+	@tests/setup bc bison flex libelf-dev libssl-dev
+	@$(MAKE) --no-print-directory extension
+	@tests/lab/selftest
+	@tests/lab/run $(or $(SCENARIOS),all)
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup
