@@ -100,10 +100,11 @@ test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CP
 
 # The first time its kernel is built: half an hour of one CPU more.
 lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (hours): SCENARIOS=
-	@tests/setup bc bison flex libelf-dev libssl-dev
+	@tests/setup bc bison flex libelf-dev libssl-dev gcc-12-multilib libc6-dev-i386
 	@$(MAKE) --no-print-directory extension
 	@tests/lab/selftest
 	@tests/lab/run $(or $(SCENARIOS),all)
+	@tests/lab/run -d tests/lab/scenarios -l lab all
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup
