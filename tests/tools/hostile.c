@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <linux/netfilter.h>
 #include "hostile.h"
@@ -334,7 +335,8 @@ static void control(void)
 	clear();
 }
 
-static void fault(int fd, int nth)
+/* Has the nth thing fail that can, from here on; or none. */
+static void arm(int fd, int nth)
 {
 	char text[16];
 
@@ -343,25 +345,34 @@ static void fault(int fd, int nth)
 		die("fail-nth");
 }
 
+/* Whether the fault is still to come; then it is one of these that it meets. */
+static int disarm(int fd)
+{
+	char text[16] = "";
+	ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+	int left = size < 0 || atoi(text);
+
+	if ((size < 0 || write(fd, "0", 1) < 0) && errno != EFAULT)
+		die("fail-nth");
+	return left;
+}
+
 static void sweep(void)
 {
 	const struct input input = good();
 	int nth, failed = 0, left = 0;
 
+	/* tests/vm/damage knows who asked for it. */
+	prctl(PR_SET_NAME, "fail-nth");
 	for (nth = 1; nth < 2000 && !left; nth++) {
 		int fd = open("/proc/thread-self/fail-nth", O_RDWR), status;
-		char text[16] = "";
 
 		if (fd < 0)
 			die("/proc/thread-self/fail-nth");
-		fault(fd, nth);
+		arm(fd, nth);
 		status = place->backend->add(&input);
-		if (pread(fd, text, sizeof(text) - 1, 0) < 0)
-			die("fail-nth");
-		fault(fd, 0);
+		left = disarm(fd);
 		close(fd);
-		/* Nothing was left to fail. */
-		left = atoi(text);
 		if (status && status != -ENOMEM && status != -EFAULT && status != -ENOBUFS)
 			die("allocation %d: %d", nth, status);
 		if (status && left)

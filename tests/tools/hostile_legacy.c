@@ -96,14 +96,13 @@ static unsigned int put_match(unsigned char *to, const char *name, unsigned int 
 	return sizeof(head) + size;
 }
 
-static void table_now(struct ipt_getinfo *info)
+static int table_now(struct ipt_getinfo *info)
 {
 	socklen_t len = sizeof(*info);
 
 	memset(info, 0, sizeof(*info));
 	strcpy(info->name, "filter");
-	if (getsockopt(sock, level(), IPT_SO_GET_INFO, info, &len))
-		die("IPT_SO_GET_INFO");
+	return getsockopt(sock, level(), IPT_SO_GET_INFO, info, &len);
 }
 
 /* Replaces the table by one with these rules on INPUT. */
@@ -114,7 +113,7 @@ static int replace(const struct input *input)
 	struct table table = {};
 	struct ipt_getinfo now;
 	unsigned int size = 0;
-	int hook, status;
+	int hook;
 
 	strcpy(table.head.name, "filter");
 	table.head.valid_hooks = 1 << NF_INET_LOCAL_IN | 1 << NF_INET_FORWARD |
@@ -140,14 +139,17 @@ static int replace(const struct input *input)
 	}
 	add_error(&table);
 	table.head.size = table.size;
-	table_now(&now);
+	/* The way to the kernel is one of the things that a fault may meet. */
+	if (table_now(&now))
+		return -errno;
 	table.head.num_counters = now.num_entries;
 	if (table.head.num_counters > 64)
 		die("the table has rules of somebody else");
 	table.head.counters = counters;
-	status = setsockopt(sock, level(), IPT_SO_SET_REPLACE, &table,
-			    offsetof(struct table, entries) + table.size);
-	return status ? -errno : 0;
+	if (setsockopt(sock, level(), IPT_SO_SET_REPLACE, &table,
+		       offsetof(struct table, entries) + table.size))
+		return -errno;
+	return 0;
 }
 
 static int clear(void)
@@ -164,7 +166,8 @@ static void show(struct xt_pktstat_info *info)
 	struct ipt_getinfo now;
 	socklen_t len;
 
-	table_now(&now);
+	if (table_now(&now))
+		die("IPT_SO_GET_INFO");
 	strcpy(got.head.name, "filter");
 	got.head.size = now.size;
 	len = offsetof(struct ipt_get_entries, entrytable) + now.size;

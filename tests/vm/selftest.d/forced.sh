@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+claim "an allocation that was made to fail is no damage"
+echo '<4>fail-nth: vmalloc error: size 64, vm_struct allocation failed' >/dev/kmsg
+echo '<4>Call Trace:' >/dev/kmsg
