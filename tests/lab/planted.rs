@@ -39,7 +39,13 @@ unsafe extern "C" fn pktstat_rs_plant(which: u32) {
                 black_box(stack.as_ptr().add(black_box(13)).read_volatile());
             }
             4 => {
-                black_box(GLOBAL.as_ptr().cast::<u8>().add(black_box(13)).read_volatile());
+                black_box(
+                    GLOBAL
+                        .as_ptr()
+                        .cast::<u8>()
+                        .add(black_box(13))
+                        .read_volatile(),
+                );
             }
             _ => {}
         }
