@@ -111,11 +111,14 @@ int pktstat_redirect_start(void)
 
 err_filter:
 	filter(true);
-	if (err == -EBUSY)
-		pr_warn_ratelimited("dev_get_stats is patched by somebody else, or ftrace is disabled\n");
-	if (err == -EBUSY || err == -ENOMEM)
-		return err;
 err_unsupported:
+	/* No word about that: there may be memory the next time. */
+	if (err == -ENOMEM)
+		return err;
+	if (err == -EBUSY) {
+		pr_warn_ratelimited("dev_get_stats is patched by somebody else, or ftrace is disabled\n");
+		return err;
+	}
 	pr_warn_ratelimited("dev_get_stats cannot be redirected: %d\n", err);
 	return -EOPNOTSUPP;
 }
