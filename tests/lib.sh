@@ -29,6 +29,14 @@ export ipt backend family addr0 addr1 addr2 net2 header
 # boot_word NAME: the number N where the kernel's command line has pktstat_NAME=N, or nothing.
 boot_word() { sed -n "s/.*\<pktstat_$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 
+# let_allocations_fail: those of tasks that ask for it, by /proc/thread-self/fail-nth; those that may
+# wait for memory too, and without a stack for each, which would drown a real one.
+let_allocations_fail() {
+	local kind
+	for kind in failslab fail_page_alloc; do echo N >/sys/kernel/debug/$kind/ignore-gfp-wait; done
+	for kind in failslab fail_page_alloc fail_usercopy; do echo 0 >/sys/kernel/debug/$kind/verbose; done
+}
+
 # --- Time ---------------------------------------------------------------------------------------
 
 exec {nap}<> <(:)

@@ -34,9 +34,7 @@ claim "the kernel log says little of it"
 
 if [[ -e /proc/thread-self/fail-nth ]]; then
 	claim "each allocation that fails gives a clean error, leaks nothing, and the next try works"
-	for kind in failslab fail_page_alloc; do echo N >/sys/kernel/debug/$kind/ignore-gfp-wait; done
-	# A stack for each fault would drown a real one.
-	for kind in failslab fail_page_alloc fail_usercopy; do echo 0 >/sys/kernel/debug/$kind/verbose; done
+	let_allocations_fail
 	n1 hostile -N "$VARIANT"
 	[[ -z $(in_ns n1 ls /proc/net/xt_pktstat) ]]
 fi

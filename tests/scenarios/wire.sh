@@ -123,6 +123,7 @@ agree() {
 	done
 	return 1
 }
+
 claim "both ends agree on TCP and UDP that the sender's device cuts, with options of IP too"
 export ns=n1
 together off

@@ -11,15 +11,13 @@ debug=/sys/kernel/debug
 
 claim "this kernel lets allocations fail, those that may wait for memory too"
 [[ -e /proc/thread-self/fail-nth ]]
+let_allocations_fail
 for kind in failslab fail_page_alloc; do
-	echo N >$debug/$kind/ignore-gfp-wait
 	# In tasks that ask for it only, with `faults -o`: each one and not the nth.
 	echo Y >$debug/$kind/task-filter
 	echo 100 >$debug/$kind/probability
 	echo -1 >$debug/$kind/times
 done
-# Nor does it tell of each with a stack trace.
-for kind in failslab fail_page_alloc fail_usercopy; do echo 0 >$debug/$kind/verbose; done
 
 # What must come to no harm: a counter, and later an interface that is on.
 topology 2
