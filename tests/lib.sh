@@ -13,8 +13,8 @@
 
 # What the variant says: the iptables to call, the family, and who is who in it.
 case ${VARIANT:=-} in
-*4 | -) family=4 addr0=10.9.0.1 addr1=10.9.0.2 net2=10.9.2.0/24 addr2=10.9.2.2 ;;
 *6) family=6 addr0=fd09::1 addr1=fd09::2 net2=fd09:2::/64 addr2=fd09:2::2 ;;
+*) family=4 addr0=10.9.0.1 addr1=10.9.0.2 net2=10.9.2.0/24 addr2=10.9.2.2 ;;
 esac
 case $VARIANT in
 nft?) backend=nft ;;
