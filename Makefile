@@ -105,6 +105,8 @@ lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (ho
 	@tests/lab/selftest
 	@tests/lab/run $(or $(SCENARIOS),all)
 	@tests/lab/run -d tests/lab/scenarios -l lab all
+	@$(MAKE) --no-print-directory vm-6.12
+	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup
