@@ -158,7 +158,8 @@ static struct input invent(unsigned long long number)
 	struct input input = good();
 	unsigned int i;
 
-	state = seed + number * 0x632be59bd9b4e019ULL;
+	/* Others for each way in. */
+	state = seed + number * 0x632be59bd9b4e019ULL + (place - places) * 0xd1342543de82ef95ULL;
 	invent_info(&input.info);
 	input.aside = one_of(2);
 	if (!one_of(16)) {
