@@ -45,31 +45,30 @@ struct pktstat_net {
 	void *state;
 };
 
+typedef void (*turn_fn)(const struct sk_buff *skb, void *block, u64 ticks,
+			u32 len);
+
 static __always_inline bool turn(const struct sk_buff *skb, void *block,
-				 bool counted)
+				 turn_fn in_rust)
 {
 	unsigned long flags;
-	u64 ticks, now_ns;
 
 	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
 	local_irq_save(flags);
-	/* In this order: a pause in between makes the deadline early, not late. */
-	ticks = pktstat_ticks();
-	now_ns = ktime_get_real_ns();
-	pktstat_rs_turn(this_cpu_ptr(pktstat_to_percpu(block)), ticks,
-			pktstat_ticks_khz(), now_ns, skb, skb->len, counted);
+	in_rust(skb, this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
+		skb->len);
 	local_irq_restore(flags);
 	return true;
 }
 
 bool pktstat_shim_turn(const struct sk_buff *skb, void *block)
 {
-	return turn(skb, block, false);
+	return turn(skb, block, pktstat_rs_turn);
 }
 
 bool pktstat_shim_settle(const struct sk_buff *skb, void *block)
 {
-	return turn(skb, block, true);
+	return turn(skb, block, pktstat_rs_settle);
 }
 
 /*
@@ -230,10 +229,11 @@ static int __init pktstat_init(void)
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
 
+	pktstat_clock_init();
 	pktstat_proc_init();
 	err = register_pernet_subsys(&pktstat_net_ops);
 	if (err)
-		return err;
+		goto err_clock;
 	err = xt_register_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	if (err)
 		goto err_net;
@@ -254,7 +254,9 @@ err_matches:
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 err_net:
 	unregister_pernet_subsys(&pktstat_net_ops);
+err_clock:
 	pktstat_proc_exit();
+	pktstat_clock_exit();
 	return err;
 }
 
@@ -265,6 +267,7 @@ static void __exit pktstat_exit(void)
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	unregister_pernet_subsys(&pktstat_net_ops);
 	pktstat_proc_exit();
+	pktstat_clock_exit();
 }
 
 module_init(pktstat_init);

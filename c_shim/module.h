@@ -19,6 +19,15 @@ static inline void *pktstat_from_percpu(void __percpu *block)
 	return (void *)(__force unsigned long)block;
 }
 
+/* Tells Rust of each change of the wall clock. */
+#ifdef CONFIG_X86_64
+void pktstat_clock_init(void);
+void pktstat_clock_exit(void);
+#else
+static inline void pktstat_clock_init(void) {}
+static inline void pktstat_clock_exit(void) {}
+#endif
+
 /* The pollers of a counter wait here; see proc.c. */
 struct wait_queue_head *pktstat_pollers(const void *key);
 void pktstat_proc_init(void);

@@ -41,15 +41,31 @@ void pktstat_rs_net_exit(void *net_state);
 
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
- * whichever CPU that is, then pktstat_rs_turn() on its block. settle: the
- * packet is in the tally already. Both return true, the match's result.
+ * whichever CPU that is, then Rust on its block, with ticks read there.
+ * settle: the packet is in the tally already. Both return true, the match's
+ * result.
  */
 bool pktstat_shim_turn(const struct sk_buff *skb, void *block);
 bool pktstat_shim_settle(const struct sk_buff *skb, void *block);
-void pktstat_rs_turn(void *block, __u64 ticks, bool ticks_stable, __u64 now_ns,
-		     const struct sk_buff *skb, __u32 len, bool counted);
+void pktstat_rs_turn(const struct sk_buff *skb, void *block, __u64 ticks,
+		     __u32 len);
+void pktstat_rs_settle(const struct sk_buff *skb, void *block, __u64 ticks,
+		       __u32 len);
 /* Frames and bytes of a GSO packet's segments on the wire. */
 void pktstat_shim_wire(const struct sk_buff *skb, __u32 *frames, __u64 *bytes);
+
+/* clock.c */
+
+/* CLOCK_REALTIME from `ticks` on; see src/stat/clock.rs. mult 0: no ticks. */
+struct pktstat_line {
+	__u64 ticks;
+	__u64 base_ns;
+	__u64 fraction;
+	__u32 mult;
+	__u32 shift;
+};
+
+void pktstat_rs_clock_set(const struct pktstat_line *line);
 
 /* kernel.c: memory, CPUs, locks, clocks, log */
 

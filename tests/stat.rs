@@ -202,6 +202,7 @@ fn nothing_is_lost_whatever_happens() {
         seen.returned,
         seen.faults,
         seen.steps,
+        seen.back,
     ] {
         assert_ne!(seen, 0, "something was never explored");
     }

@@ -16,10 +16,11 @@ use loom::thread;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
 use xt_pktstat::stat::bell::Bell;
+use xt_pktstat::stat::clock::{Clock, Line};
 use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
 use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
-use xt_pktstat::stat::window::{Runs, Window};
+use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(10).unwrap();
@@ -56,7 +57,7 @@ impl Cpus for Counter {
 impl Counter {
     fn new(cpus: usize, samples: usize) -> Self {
         let part = |_| Part {
-            tally: Tally::new(Window::at(0, PERIOD_NS, 0)),
+            tally: Tally::new(Window::at(0, PERIOD_NS, Run::default())),
             slots: (0..=samples).map(|_| Slot::default()).collect(),
             tail: Tail::default(),
         };
@@ -67,21 +68,28 @@ impl Counter {
         }
     }
 
-    fn turn(&self, cpu: usize, now_ns: u64, packet: Packet) {
+    fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
         let part = &self.parts[cpu];
-        let closing = Closing {
+        Closing {
             period_ns: PERIOD_NS,
             runs: &self.runs,
             slots: &part.slots,
             tail: &part.tail,
-        };
-        part.tally.turn(&closing, now_ns, now_ns, packet);
+        }
     }
 
     /// A packet that comes when the deadline has passed.
     fn late(&self, cpu: usize, now_ns: u64) {
-        let (frames, bytes) = (1, BYTES);
-        self.turn(cpu, now_ns, Packet::Late { frames, bytes });
+        let (tally, closing) = (&self.parts[cpu].tally, self.closing(cpu));
+        if tally.count_onward(&closing, now_ns, 1, BYTES).is_none() {
+            tally.count(&closing, now_ns, 1, BYTES);
+        }
+    }
+
+    /// A packet that was added while a window was turned.
+    fn settle(&self, cpu: usize, now_ns: u64) {
+        let (tally, closing) = (&self.parts[cpu].tally, self.closing(cpu));
+        tally.settle(&closing, now_ns, now_ns, BYTES);
     }
 
     /// The fast path's addition.
@@ -249,7 +257,7 @@ fn a_packet_that_was_moved_is_counted_once() {
             move || {
                 // Added to a window that ended long ago, and found out.
                 counter.add(0);
-                counter.turn(0, 21, Packet::Moved { bytes: BYTES });
+                counter.settle(0, 21);
             }
         });
         let mut reader = Reader::new(&counter);
@@ -301,7 +309,7 @@ fn a_window_is_one_row_of_all_cpus() {
 fn a_step_of_the_clock_is_one_run_to_all_cpus() {
     explore(100, 3, || {
         let runs = Arc::new(Runs::default());
-        let before = Window::at(LATE_NS, PERIOD_NS, 0);
+        let before = Window::at(LATE_NS, PERIOD_NS, Run::default());
         let cpu = || {
             let runs = runs.clone();
             thread::spawn(move || {
@@ -311,8 +319,8 @@ fn a_step_of_the_clock_is_one_run_to_all_cpus() {
             })
         };
         for (window, next) in [cpu(), cpu()].map(|cpu| cpu.join().unwrap()) {
-            assert_eq!(window, Window::at(55, PERIOD_NS, 1));
-            assert_eq!(next, Window::at(65, PERIOD_NS, 1));
+            assert_eq!(window, Window::at(55, PERIOD_NS, Run::default().next()));
+            assert_eq!(next, Window::at(65, PERIOD_NS, Run::default().next()));
             assert!(before.is_before(window) && window.is_before(next));
         }
     });
@@ -333,5 +341,31 @@ fn who_asks_sees_the_packet_or_is_told() {
         let seen = Reader::new(&counter).look(&counter, 5);
         let told = cpu.join().unwrap();
         assert!(seen != 0 || told, "sleeps on");
+    });
+}
+
+#[test]
+fn the_clock_is_never_of_two_lines() {
+    explore(1_000, 2, || {
+        let line = |ticks, base_ns| Line {
+            ticks,
+            base_ns,
+            fraction: 0,
+            mult: 1,
+            shift: 0,
+        };
+        let clock = Arc::new(Clock::default());
+        clock.set(line(0, 1_000));
+        let kernel = thread::spawn({
+            let clock = clock.clone();
+            move || {
+                clock.set(line(10, 2_000));
+                clock.set(Line::default());
+            }
+        });
+        let at = clock.at(20);
+        assert!(matches!(at, None | Some(1_020 | 2_010)), "{at:?}");
+        kernel.join().unwrap();
+        assert_eq!(clock.at(20), None);
     });
 }

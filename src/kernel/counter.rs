@@ -2,6 +2,7 @@
 //! A counter: what rules count into and files show. It lives as long as a rule refers to it.
 
 use super::error::Result;
+use super::matching::Moment;
 use super::memory::{Array, Boxed};
 use super::mutex::{Mutex, Rank};
 use super::net::Net;
@@ -12,9 +13,9 @@ use super::timer::Timer;
 use crate::rule::{Label, Rule};
 use crate::stat::bell::Bell;
 use crate::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
-use crate::stat::tally::{Closing, Packet};
+use crate::stat::tally::Closing;
 use crate::stat::ticks::Ticks;
-use crate::stat::window::{Runs, Window};
+use crate::stat::window::{Run, Runs, Window};
 use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
 use core::num::NonZeroU64;
@@ -44,27 +45,62 @@ impl Shared {
         self.wire
     }
 
-    /// Counts a packet on this CPU's block, turns its window, and sets the fast path's deadline.
-    /// Interrupts are off. `ticks` were read before `now_ns`.
-    pub fn turn(&self, block: &Block, ticks: u64, ticks_stable: bool, now_ns: u64, packet: Packet) {
-        let closing = Closing {
+    fn closing<'a>(&'a self, block: &'a Block) -> Closing<'a, Block> {
+        Closing {
             period_ns: self.period_ns,
             runs: &self.runs,
-            slots: block.slots(),
+            slots: block,
             tail: &block.tail,
-        };
-        let Some(rest_ns) = block.tally.turn(&closing, ticks, now_ns, packet) else {
-            return;
-        };
-        if self.bell.answer() {
-            self.timer.start(rest_ns.get());
         }
-        let span = if ticks_stable {
+    }
+
+    /// Counts `frames` and `bytes` on this CPU's block, turning its window if it has ended, and
+    /// sets the fast path's deadline. False, and nothing is done, where the clock was stepped back:
+    /// then [`Shared::count`]. Interrupts are off.
+    #[inline(always)]
+    pub fn count_onward(&self, block: &Block, moment: Moment, frames: u64, bytes: u64) -> bool {
+        let closing = self.closing(block);
+        block.tally.set_base(moment.ticks);
+        let rest_ns = block
+            .tally
+            .count_onward(&closing, moment.now_ns, frames, bytes);
+        rest_ns.is_some_and(|rest_ns| {
+            self.set_span(block, moment, rest_ns);
+            true
+        })
+    }
+
+    /// The same, whatever the clock did.
+    pub fn count(&self, block: &Block, moment: Moment, frames: u64, bytes: u64) {
+        let closing = self.closing(block);
+        let rest_ns = block.tally.count(&closing, moment.now_ns, frames, bytes);
+        block.tally.set_base(moment.ticks);
+        self.set_span(block, moment, rest_ns);
+    }
+
+    /// Sees to it that a packet of `bytes`, which is in this CPU's tally already, counts in the
+    /// window that is open. Interrupts are off.
+    pub fn settle(&self, block: &Block, moment: Moment, bytes: u64) {
+        let closing = self.closing(block);
+        let Moment { ticks, now_ns, .. } = moment;
+        if let Some(rest_ns) = block.tally.settle(&closing, ticks, now_ns, bytes) {
+            block.tally.set_base(ticks);
+            self.set_span(block, moment, rest_ns);
+        }
+    }
+
+    #[inline(always)]
+    fn set_span(&self, block: &Block, moment: Moment, rest_ns: u64) {
+        let span = if moment.ticks_stable {
             self.ticks.span(rest_ns)
         } else {
             0
         };
-        block.tally.set_deadline(ticks, span);
+        block.tally.set_span(span);
+        // Last: nothing needs to be kept over the call.
+        if self.bell.answer() {
+            self.timer.start(rest_ns);
+        }
     }
 }
 
@@ -94,7 +130,7 @@ impl Cpus for Blocks {
         for (block, cursor) in self.iter().zip(cursors) {
             let cpu = Cpu {
                 tally: &block.tally,
-                slots: block.slots(),
+                slots: block.as_ref(),
                 tail: &block.tail,
             };
             visit(cpu, cursor);
@@ -125,7 +161,7 @@ impl Counter {
     /// `Any`.
     #[inline(never)]
     pub fn new(rule: &Rule, net: NonNull<Net>) -> Result<NonNull<Self>> {
-        let window = Window::at(now_ns(), rule.period_ns, 0);
+        let window = Window::at(now_ns(), rule.period_ns, Run::default());
         let (blocks, cursors) = Blocks::new(rule.samples.get(), window)?;
         let shared = Boxed::new(Shared {
             period_ns: rule.period_ns,

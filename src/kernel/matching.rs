@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The packet's way: the match callback and the turning of windows.
 
+use super::counter::Shared;
 use super::percpu::Block;
 use super::sys;
 use crate::abi::Info;
-use crate::stat::tally::Packet;
+use crate::stat::clock::{Clock, Line};
 #[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
 use core::ffi::c_void;
@@ -112,36 +113,134 @@ unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
     Fast::Late
 }
 
-/// Counts a packet on this CPU's `block` and sets the fast path's deadline anew.
+/// The kernel's wall clock over the ticks.
+static CLOCK: Clock = Clock::new();
+
+/// When a packet is counted.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    /// In ticks, no later than `now_ns`.
+    pub ticks: u64,
+    /// Whether the kernel trusts the ticks.
+    pub ticks_stable: bool,
+    /// The wall clock, ns since the Unix epoch.
+    pub now_ns: u64,
+}
+
+impl Moment {
+    /// The moment of `ticks`, which were just read; without a call where the clock goes by them.
+    #[inline(always)]
+    fn at(ticks: u64) -> Option<Self> {
+        CLOCK.at(ticks).map(|now_ns| Self {
+            ticks,
+            ticks_stable: true,
+            now_ns,
+        })
+    }
+
+    /// The same, as the kernel says it.
+    #[cold]
+    fn ask(ticks: u64) -> Self {
+        // SAFETY: any context.
+        let (khz, now_ns) = unsafe { (sys::pktstat_shim_ticks_khz(), sys::pktstat_shim_now_ns()) };
+        Self {
+            ticks,
+            ticks_stable: khz != 0,
+            now_ns,
+        }
+    }
+}
+
+/// The kernel has set its clock: from here on it is this line. Interrupts are off.
+///
+/// # Safety
+///
+/// For the shim: `line` is valid, and nobody else sets the clock now.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_clock_set(line: *const sys::pktstat_line) {
+    // SAFETY: by the contract.
+    let line = unsafe { &*line };
+    CLOCK.set(Line {
+        ticks: line.ticks,
+        base_ns: line.base_ns,
+        fraction: line.fraction,
+        mult: line.mult,
+        shift: line.shift,
+    });
+}
+
+/// This CPU's block and the counter's shared part.
+///
+/// # Safety
+///
+/// `block` is a block of a rule's counter.
+#[inline(always)]
+unsafe fn parts<'a>(block: *mut c_void) -> (&'a Block, &'a Shared) {
+    // SAFETY: by the contract; what changes in a block is atomic.
+    let block = unsafe { &*block.cast::<Block>() };
+    // SAFETY: valid as long as the block.
+    (block, unsafe { &*block.shared })
+}
+
+/// Counts a packet that came after the deadline.
+///
+/// The way of a packet that opens a window: without a call, it needs no more registers than a
+/// function may change.
 ///
 /// # Safety
 ///
 /// For the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks` were
-/// read before `now_ns`, `skb` is the rule's packet of `len` bytes, in `recent` if `counted`.
+/// just read, `skb` is the rule's packet of `len` bytes.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_turn(
+    skb: *const sys::sk_buff,
     block: *mut c_void,
     ticks: u64,
-    ticks_stable: bool,
-    now_ns: u64,
-    skb: *const sys::sk_buff,
     len: u32,
-    counted: bool,
 ) {
-    // SAFETY: by the contract; what changes in a block is atomic.
-    let block = unsafe { &*block.cast::<Block>() };
-    // SAFETY: valid as long as the block.
-    let shared = unsafe { &*block.shared };
-    let (mut frames, mut bytes) = (1_u32, u64::from(len));
-    let packet = if counted {
-        Packet::Moved { bytes }
-    } else {
-        if shared.wire() {
-            // SAFETY: `skb` is a packet.
-            unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
+    // SAFETY: by the contract.
+    let (its, shared) = unsafe { parts(block) };
+    if let Some(moment) = Moment::at(ticks) {
+        if !shared.wire() && shared.count_onward(its, moment, 1, len.into()) {
+            return;
         }
-        let frames = frames.into();
-        Packet::Late { frames, bytes }
-    };
-    shared.turn(block, ticks, ticks_stable, now_ns, packet);
+    }
+    // SAFETY: as here.
+    unsafe { turn_slowly(skb, block, ticks, len) };
+}
+
+/// The same where the packet must be looked at, or the clock asked, or was stepped back.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_turn`].
+#[inline(never)]
+unsafe fn turn_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: u64, len: u32) {
+    // SAFETY: by the contract.
+    let (block, shared) = unsafe { parts(block) };
+    let (mut frames, mut bytes) = (1_u32, u64::from(len));
+    if shared.wire() {
+        // SAFETY: `skb` is a packet.
+        unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
+    }
+    let moment = Moment::at(ticks).unwrap_or_else(|| Moment::ask(ticks));
+    shared.count(block, moment, frames.into(), bytes);
+}
+
+/// Sees to a packet that was counted while a window was turned or the task moved.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_turn`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_settle(
+    _skb: *const sys::sk_buff,
+    block: *mut c_void,
+    ticks: u64,
+    len: u32,
+) {
+    // SAFETY: by the contract.
+    let (block, shared) = unsafe { parts(block) };
+    let moment = Moment::at(ticks).unwrap_or_else(|| Moment::ask(ticks));
+    shared.settle(block, moment, len.into());
 }

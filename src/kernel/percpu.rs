@@ -30,9 +30,10 @@ const _: () = assert!(core::mem::size_of::<Tally>() == 64);
 const _: () = assert!(core::mem::offset_of!(Block, tail) == 64);
 const _: () = assert!(core::mem::size_of::<Block>() == 128);
 
-impl Block {
-    /// The slots of the FIFO.
-    pub fn slots(&self) -> &[Slot] {
+/// The slots of the FIFO.
+impl AsRef<[Slot]> for Block {
+    #[inline(always)]
+    fn as_ref(&self) -> &[Slot] {
         // SAFETY: `Blocks` points it to slots that live as long as the block.
         unsafe { core::slice::from_raw_parts(self.slots, self.slot_count) }
     }

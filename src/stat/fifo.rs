@@ -19,7 +19,7 @@ pub struct Mark {
 
 /// Whether a total is beyond another one. Totals wrap.
 pub fn is_beyond(total: u64, other: u64) -> bool {
-    (total.wrapping_sub(other) as i64) > 0
+    (other.wrapping_sub(total) as i64) < 0
 }
 
 /// Room for one [`Mark`].

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bell;
+pub mod clock;
 pub mod delivery;
 pub mod drain;
 pub mod fifo;

@@ -2,7 +2,7 @@
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
 use super::fifo::{self, is_beyond, Mark, Slot, Tail};
-use super::window::{Runs, Window};
+use super::window::{Run, Runs, Window};
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
 
@@ -45,33 +45,23 @@ pub struct Snapshot {
 }
 
 /// What a window closes into.
-pub struct Closing<'a> {
+pub struct Closing<'a, S> {
     /// Width of a window.
     pub period_ns: NonZeroU64,
     /// The runs of the clock, the same for all of a counter's CPUs.
     pub runs: &'a Runs,
     /// The slots of this CPU's FIFO.
-    pub slots: &'a [Slot],
+    pub slots: &'a S,
     /// The reader's end of it.
     pub tail: &'a Tail,
 }
 
-/// A packet that the fast path could not see to its end.
-#[derive(Clone, Copy, Debug)]
-pub enum Packet {
-    /// The deadline has passed; it is not counted yet.
-    Late {
-        /// What it counts as.
-        frames: u64,
-        /// Its bytes.
-        bytes: u64,
-    },
-    /// It is in `recent`, but a window was turned meanwhile, or the task was moved to another
-    /// CPU, whose window may have ended long ago.
-    Moved {
-        /// Its bytes.
-        bytes: u64,
-    },
+/// What is to be counted.
+struct Packet {
+    frames: u64,
+    bytes: u64,
+    /// What of it is in `recent` already.
+    back: u64,
 }
 
 fn recent_frames(recent: u64) -> u64 {
@@ -101,12 +91,17 @@ impl Tally {
         }
     }
 
-    /// The open window and the totals; of one piece only to this CPU or within a snapshot.
-    fn mark(&self, recent: u64) -> Mark {
+    fn window(&self) -> Window {
+        Window::from_word(self.window.load(Ordering::Relaxed))
+    }
+
+    /// The totals with `recent`, when `window` is open; of one piece only to this CPU or within a
+    /// snapshot.
+    fn mark(&self, window: Window, recent: u64) -> Mark {
         let frames = self.frames.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);
         Mark {
-            window: Window::from_word(self.window.load(Ordering::Relaxed)),
+            window,
             frames: frames.wrapping_add(recent_frames(recent)),
             bytes: bytes.wrapping_add(recent_bytes(recent)),
         }
@@ -118,84 +113,141 @@ impl Tally {
         since < self.span_ticks.load(Ordering::Relaxed)
     }
 
-    /// Lets the fast path go on for `span` from `ticks`. For this CPU only.
-    pub fn set_deadline(&self, ticks: u64, span: u64) {
+    /// Lets the fast path go on from `ticks` for [`Tally::set_span`], which must follow. For this
+    /// CPU only.
+    pub fn set_base(&self, ticks: u64) {
         self.base_ticks.store(ticks, Ordering::Relaxed);
+    }
+
+    /// For how many ticks. For this CPU only.
+    pub fn set_span(&self, span: u64) {
         self.span_ticks.store(span, Ordering::Relaxed);
     }
 
-    /// Counts `packet` at `ticks` and, no earlier, `now_ns` (wall clock), turning the window if
-    /// it has ended. Returns how long the open window still is, or `None` where the packet stands
-    /// where it should.
+    /// Counts `frames` and `bytes` at `now_ns` (wall clock), turning the window if it has ended.
+    /// Returns how long the open window still is: at least 1, at most a period.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
-    pub fn turn(
+    pub fn count<S: AsRef<[Slot]>>(
         &self,
-        closing: &Closing<'_>,
-        ticks: u64,
+        closing: &Closing<'_, S>,
         now_ns: u64,
-        packet: Packet,
-    ) -> Option<NonZeroU64> {
-        let (back, frames, bytes) = match packet {
-            Packet::Late { frames, bytes } => (0, frames, bytes),
-            Packet::Moved { .. } if self.is_in_time(ticks) => return None,
-            Packet::Moved { bytes } => {
-                let recent = self.recent.load(Ordering::Relaxed);
-                if recent_frames(recent) == 0 || recent_bytes(recent) < bytes {
-                    return None;
-                }
-                (RECENT_FRAME.wrapping_add(bytes), 1, bytes)
-            }
-        };
-        Some(self.count(closing, now_ns, back, frames, bytes))
-    }
-
-    /// Counts `frames` and `bytes` in the window of `now_ns`, after taking `back` out of `recent`.
-    #[inline(always)]
-    fn count(
-        &self,
-        closing: &Closing<'_>,
-        now_ns: u64,
-        back: u64,
         frames: u64,
         bytes: u64,
-    ) -> NonZeroU64 {
-        let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence
-            .store(sequence.wrapping_add(1), Ordering::Relaxed);
+    ) -> u64 {
+        let open = self.window();
+        let run = closing.runs.after(open, now_ns, closing.period_ns);
+        let packet = Packet {
+            frames,
+            bytes,
+            back: 0,
+        };
+        self.count_in(closing, now_ns, open, run, &packet)
+    }
+
+    /// The same where the clock has not been stepped back before the open window; `None`, and
+    /// nothing is counted, where it has.
+    #[inline(always)]
+    pub fn count_onward<S: AsRef<[Slot]>>(
+        &self,
+        closing: &Closing<'_, S>,
+        now_ns: u64,
+        frames: u64,
+        bytes: u64,
+    ) -> Option<u64> {
+        let open = self.window();
+        if now_ns < open.start_ns(closing.period_ns) {
+            return None;
+        }
+        let run = closing.runs.run();
+        let packet = Packet {
+            frames,
+            bytes,
+            back: 0,
+        };
+        Some(self.count_in(closing, now_ns, open, run, &packet))
+    }
+
+    /// Counts anew a packet of `bytes` that is in `recent`, if it may be in the wrong window: one
+    /// was turned meanwhile, or the task was moved to another CPU, whose window may have ended long
+    /// ago. `now_ns` is no earlier than `ticks`. Returns what [`Tally::count`] does, or `None` where
+    /// the packet stands where it should.
+    ///
+    /// For this CPU only, and not to be interrupted by anything that counts on it.
+    pub fn settle<S: AsRef<[Slot]>>(
+        &self,
+        closing: &Closing<'_, S>,
+        ticks: u64,
+        now_ns: u64,
+        bytes: u64,
+    ) -> Option<u64> {
+        let recent = self.recent.load(Ordering::Relaxed);
+        if self.is_in_time(ticks) || recent_frames(recent) == 0 || recent_bytes(recent) < bytes {
+            return None;
+        }
+        let packet = Packet {
+            frames: 1,
+            bytes,
+            back: RECENT_FRAME.wrapping_add(bytes),
+        };
+        let open = self.window();
+        let run = closing.runs.after(open, now_ns, closing.period_ns);
+        Some(self.count_in(closing, now_ns, open, run, &packet))
+    }
+
+    /// Counts `packet` in the window of `now_ns`, which is in the run `run` if `open` has ended.
+    /// What is known early is stored early, so that the registers are enough.
+    #[inline(always)]
+    fn count_in<S: AsRef<[Slot]>>(
+        &self,
+        closing: &Closing<'_, S>,
+        now_ns: u64,
+        open: Window,
+        run: Run,
+        packet: &Packet,
+    ) -> u64 {
+        self.step_sequence(Ordering::Relaxed);
         // The odd sequence is seen before anything that follows it.
         fence(Ordering::Release);
 
-        let mark = self.mark(self.recent.load(Ordering::Relaxed).wrapping_sub(back));
+        let recent = self
+            .recent
+            .load(Ordering::Relaxed)
+            .wrapping_sub(packet.back);
         self.recent.store(0, Ordering::Relaxed);
-        let open_rest_ns = mark.window.rest_ns(now_ns, closing.period_ns);
-        let rest_ns = open_rest_ns.unwrap_or_else(|| {
-            self.close(closing, mark);
-            let run = closing.runs.after(mark.window, now_ns, closing.period_ns);
-            let window = Window::at(now_ns, closing.period_ns, run);
-            self.window.store(window.word(), Ordering::Relaxed);
-            let rest_ns = window.rest_ns(now_ns, closing.period_ns);
-            rest_ns.unwrap_or(closing.period_ns)
-        });
-        let frames = mark.frames.wrapping_add(frames);
-        let bytes = mark.bytes.wrapping_add(bytes);
+        let mark = self.mark(open, recent);
+        let frames = mark.frames.wrapping_add(packet.frames);
+        let bytes = mark.bytes.wrapping_add(packet.bytes);
         self.frames.store(frames, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
 
-        self.sequence
-            .store(sequence.wrapping_add(2), Ordering::Release);
+        let open_rest_ns = open.rest_ns(now_ns, closing.period_ns);
+        let rest_ns = open_rest_ns.unwrap_or_else(|| {
+            let (window, rest_ns) = Window::open(now_ns, closing.period_ns, run);
+            self.window.store(window.word(), Ordering::Relaxed);
+            self.close(closing, mark);
+            rest_ns
+        });
+
+        self.step_sequence(Ordering::Release);
         rest_ns
+    }
+
+    /// One instruction: only this CPU writes it.
+    fn step_sequence(&self, order: Ordering) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), order);
     }
 
     /// Leaves the totals of a window that has ended in the FIFO. Without room the window is
     /// merged: its counts stay in the totals and come with the next one that fits.
-    fn close(&self, closing: &Closing<'_>, mark: Mark) {
+    fn close<S: AsRef<[Slot]>>(&self, closing: &Closing<'_, S>, mark: Mark) {
         // Nothing was counted that the reader has not taken already.
         if !is_beyond(mark.frames, closing.tail.taken()) {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
-        match fifo::push(closing.slots, head, closing.tail, mark) {
+        match fifo::push(closing.slots.as_ref(), head, closing.tail, mark) {
             Some(head) => self.head.store(head, Ordering::Release),
             None => {
                 let merged = self.merged.load(Ordering::Relaxed);
@@ -209,7 +261,7 @@ impl Tally {
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
             let snapshot = Snapshot {
-                mark: self.mark(self.recent.load(Ordering::Relaxed)),
+                mark: self.mark(self.window(), self.recent.load(Ordering::Relaxed)),
                 // Acquire: the marks below it have been written.
                 head: self.head.load(Ordering::Acquire),
                 merged: self.merged.load(Ordering::Relaxed),

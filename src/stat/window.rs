@@ -15,10 +15,27 @@ const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Window(u64);
 
+/// A run of the clock, where a window has it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Run(u64);
+
+impl Run {
+    /// The run after it.
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1 << INDEX_BITS))
+    }
+}
+
 impl Window {
     /// The window that contains `now_ns` in the run `run`.
-    pub fn at(now_ns: u64, period_ns: NonZeroU64, run: u64) -> Self {
-        Self((run << INDEX_BITS) | ((now_ns / period_ns) & INDEX_MASK))
+    pub fn at(now_ns: u64, period_ns: NonZeroU64, run: Run) -> Self {
+        Self(run.0.wrapping_add(now_ns / period_ns))
+    }
+
+    /// The window that contains `now_ns` in the run `run`, and how long it still is.
+    pub fn open(now_ns: u64, period_ns: NonZeroU64, run: Run) -> (Self, u64) {
+        let rest_ns = period_ns.get().wrapping_sub(now_ns % period_ns);
+        (Self::at(now_ns, period_ns, run), rest_ns)
     }
 
     /// Its number since the Unix epoch.
@@ -42,9 +59,9 @@ impl Window {
     }
 
     /// How long the window still is at `now_ns`; `None` where `now_ns` is outside it.
-    pub fn rest_ns(self, now_ns: u64, period_ns: NonZeroU64) -> Option<NonZeroU64> {
+    pub fn rest_ns(self, now_ns: u64, period_ns: NonZeroU64) -> Option<u64> {
         let since_ns = now_ns.wrapping_sub(self.start_ns(period_ns));
-        NonZeroU64::new(period_ns.get().saturating_sub(since_ns))
+        (since_ns < period_ns.get()).then(|| period_ns.get().wrapping_sub(since_ns))
     }
 
     /// Whether it comes before `other`. Runs wrap: right while fewer than 512 lie between.
@@ -66,8 +83,8 @@ impl Window {
         Self(self.0.wrapping_add(1))
     }
 
-    fn is_of_run(self, run: u64) -> bool {
-        self.0 >> INDEX_BITS == run & (u64::MAX >> INDEX_BITS)
+    fn run(self) -> Run {
+        Run(self.0 & !INDEX_MASK)
     }
 }
 
@@ -76,22 +93,25 @@ impl Window {
 pub struct Runs(AtomicU64);
 
 impl Runs {
+    /// The run that the clock is in.
+    pub fn run(&self) -> Run {
+        Run(self.0.load(Ordering::Relaxed))
+    }
+
     /// The run in which a CPU opens a window at `now_ns` after having had `open` open.
     ///
     /// The first CPU that finds the clock before its open window counts the run up; the others
     /// find it counted up and follow.
-    pub fn after(&self, open: Window, now_ns: u64, period_ns: NonZeroU64) -> u64 {
-        let run = self.0.load(Ordering::Relaxed);
-        if now_ns >= open.start_ns(period_ns) || !open.is_of_run(run) {
+    pub fn after(&self, open: Window, now_ns: u64, period_ns: NonZeroU64) -> Run {
+        let run = self.run();
+        if now_ns >= open.start_ns(period_ns) || open.run() != run {
             return run;
         }
-        let next = run.wrapping_add(1);
-        match self
+        let (Ok(run) | Err(run)) = self
             .0
-            .compare_exchange(run, next, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => next,
-            Err(theirs) => theirs,
-        }
+            .compare_exchange(run.0, run.next().0, Ordering::Relaxed, Ordering::Relaxed)
+            .map(|_| run.next())
+            .map_err(Run);
+        run
     }
 }

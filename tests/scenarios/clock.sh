@@ -78,3 +78,18 @@ claim "nothing is lost in 1970 either"
 # The kernel's clock cannot be earlier than its start.
 step "@$(($(uptime) + 1000))"
 step "@$((here + $(uptime)))"
+
+# go_by NAME: the kernel's clock goes by that, whatever the packet path went by.
+go_by() {
+	echo "$1" >/sys/devices/system/clocksource/clocksource0/current_clocksource
+	wait_until grep -qx "$1" /sys/devices/system/clocksource/clocksource0/current_clocksource
+	read -r began _ < <(send_udp 5 100)
+	conserved slow OUTPUT 1
+	conserved fast OUTPUT 2
+	read -r stamp _ < <(tail -n 1 "$(rows_file slow)")
+	((stamp + 100000000 > began && stamp <= $(date +%s%N)))
+}
+claim "another clock source loses nothing, and is what rows are dated by"
+read -ra sources </sys/devices/system/clocksource/clocksource0/available_clocksource
+((${#sources[@]} > 1))
+for name in "${sources[@]}" "${sources[@]}"; do go_by "$name"; done

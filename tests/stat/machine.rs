@@ -10,9 +10,9 @@ use xt_pktstat::stat::bell::Bell;
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
 use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
 use xt_pktstat::stat::ticks::Ticks;
-use xt_pktstat::stat::window::{Runs, Window};
+use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -138,6 +138,7 @@ pub struct Seen {
     pub returned: u64,
     pub faults: u64,
     pub steps: u64,
+    pub back: u64,
     pub woken: u64,
 }
 
@@ -152,6 +153,7 @@ impl Seen {
         self.returned += other.returned;
         self.faults += other.faults;
         self.steps += other.steps;
+        self.back += other.back;
         self.woken += other.woken;
     }
 }
@@ -181,7 +183,7 @@ pub struct Machine {
 impl Machine {
     pub fn new(make: &Make, tasks: usize, readers: usize) -> Self {
         let period_ns = NonZeroU64::new(make.period_ns).unwrap();
-        let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, 0);
+        let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, Run::default());
         let part = |_| Part {
             tally: Tally::new(window),
             slots: (0..=make.samples).map(|_| Slot::default()).collect(),
@@ -266,29 +268,53 @@ impl Machine {
 
     // --- The packet's way -----------------------------------------------------------------------
 
-    /// What src/kernel/counter.rs does in `turn`.
-    fn turn(&self, cpu: usize, packet: Packet) {
+    fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
         let part = &self.parts.0[cpu];
-        let closing = Closing {
+        Closing {
             period_ns: self.period_ns,
             runs: &self.runs,
             slots: &part.slots,
             tail: &part.tail,
-        };
-        let (ticks, now_ns) = (self.ticks(), self.wall_ns());
-        let Some(rest_ns) = part.tally.turn(&closing, ticks, now_ns, packet) else {
-            return;
-        };
-        assert!(rest_ns <= self.period_ns);
-        if self.bell.answer() {
-            self.start_timer(rest_ns.get());
         }
+    }
+
+    /// What src/kernel/counter.rs does in `count_onward`, and where that does not, in `count`.
+    fn count(&self, cpu: usize, frames: u64, bytes: u64) {
+        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
+        let now_ns = self.wall_ns();
+        let before = tally.snapshot();
+        let onward = tally.count_onward(&closing, now_ns, frames, bytes);
+        if onward.is_none() {
+            assert_eq!(tally.snapshot().mark, before.mark);
+            self.saw(|seen| seen.back += 1);
+        }
+        self.go_on(
+            cpu,
+            onward.unwrap_or_else(|| tally.count(&closing, now_ns, frames, bytes)),
+        );
+    }
+
+    /// What it does in `settle`.
+    fn settle(&self, cpu: usize, bytes: u64) {
+        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
+        if let Some(rest_ns) = tally.settle(&closing, self.ticks(), self.wall_ns(), bytes) {
+            self.go_on(cpu, rest_ns);
+        }
+    }
+
+    fn go_on(&self, cpu: usize, rest_ns: u64) {
+        assert!((1..=self.period_ns.get()).contains(&rest_ns));
         let span = if self.wire {
             0
         } else {
             self.ticks.span(rest_ns)
         };
-        part.tally.set_deadline(ticks, span);
+        let tally = &self.parts.0[cpu].tally;
+        tally.set_base(self.ticks());
+        tally.set_span(span);
+        if self.bell.answer() {
+            self.start_timer(rest_ns);
+        }
     }
 
     fn start_timer(&self, in_ns: u64) {
@@ -319,7 +345,7 @@ impl Machine {
 
     fn late(&self, cpu: usize, frames: u64, bytes: u64) {
         self.note(cpu, frames, bytes);
-        self.turn(cpu, Packet::Late { frames, bytes });
+        self.count(cpu, frames, bytes);
     }
 
     /// A packet that nothing stops.
@@ -383,7 +409,7 @@ impl Machine {
                 return;
             }
             Some((Stage::Moved, bytes)) => {
-                self.turn(cpu, Packet::Moved { bytes });
+                self.settle(cpu, bytes);
                 self.saw(|seen| seen.moved += 1);
                 tasks[task] = None;
                 return;

@@ -14,7 +14,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Packet, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
 use xt_pktstat::stat::ticks::Ticks;
 use xt_pktstat::stat::window::{Runs, Window};
 
@@ -95,13 +95,10 @@ impl PerCpu {
             slots: &block.slots,
             tail: &block.tail,
         };
-        let packet = Packet::Late {
-            frames: 1,
-            bytes: len,
-        };
-        let rest_ns = block.tally.turn(&closing, ticks, realtime_ns(), packet);
-        if let (Some(ticks_of), Some(rest_ns)) = (&self.ticks, rest_ns) {
-            block.tally.set_deadline(ticks, ticks_of.span(rest_ns));
+        let rest_ns = block.tally.count(&closing, realtime_ns(), 1, len);
+        if let Some(ticks_of) = &self.ticks {
+            block.tally.set_base(ticks);
+            block.tally.set_span(ticks_of.span(rest_ns));
         }
     }
 }
