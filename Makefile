@@ -99,12 +99,12 @@ test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CP
 	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
 
 # The first time its kernel is built: half an hour of one CPU more.
-lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (hours): SCENARIOS=
+lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (hours): SCENARIOS= LONG=1
 	@tests/setup bc bison flex libelf-dev libssl-dev gcc-12-multilib libc6-dev-i386
 	@$(MAKE) --no-print-directory extension
 	@tests/lab/selftest
 	@tests/lab/run $(or $(SCENARIOS),all)
-	@tests/lab/run -d tests/lab/scenarios -l lab all
+	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
 
