@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a rule may say, as tables and against a naive model.
 
+#[path = "rule/naive.rs"]
+mod naive;
+
 use proptest::prelude::*;
 use xt_pktstat::abi::{Info, FLAG_WIRE, ID_ANY, NAME_SIZE};
 use xt_pktstat::rule::{
@@ -377,23 +380,6 @@ fn an_error_is_one_line_that_names_the_option() {
     }
 }
 
-/// The period in ns by long-hand decimal arithmetic on text: shift the point by appending zeros.
-fn naive_period(whole: &str, fraction: &str, unit: &str) -> Option<u64> {
-    if whole.len() > 1 && whole.starts_with('0') {
-        return None;
-    }
-    let places = match unit {
-        "ns" => 0,
-        "us" => 3,
-        "" | "ms" => 6,
-        _ => 9,
-    };
-    let fraction = fraction.trim_end_matches('0');
-    let shifted = format!("{whole}{fraction:0<places$}");
-    let ns: u128 = shifted.parse().ok()?;
-    (fraction.len() <= places && (1_000..=3_600_000_000_000).contains(&ns)).then_some(ns as u64)
-}
-
 fn any_rule() -> impl Strategy<Value = Rule> {
     let label = prop_oneof![
         "[A-Za-z][A-Za-z0-9_.-]{0,30}".prop_map(|text| Label::Name(name(&text))),
@@ -427,16 +413,18 @@ proptest! {
             Some(fraction) => format!("{whole}.{fraction}{unit}"),
             None => format!("{whole}{unit}"),
         };
-        let fraction = fraction.unwrap_or_default();
-        prop_assert_eq!(period(&text), naive_period(&whole, &fraction, unit), "{}", text);
+        prop_assert_eq!(period(&text), naive::period(&text), "{}", text);
     }
 
     #[test]
     fn any_text_gets_an_answer(text in prop::collection::vec(any::<u8>(), 0..64)) {
-        let _ = parse_period(&text);
-        let _ = parse_samples(&text);
-        let _ = parse_id(&text);
-        if let Ok(name) = parse_name(&text) {
+        let said = std::str::from_utf8(&text).unwrap_or_default();
+        prop_assert_eq!(parse_period(&text).ok().map(u64::from), naive::period(said));
+        prop_assert_eq!(parse_samples(&text).ok().map(u32::from), naive::samples(said));
+        prop_assert_eq!(parse_id(&text).ok(), naive::id(said));
+        let name = parse_name(&text);
+        prop_assert_eq!(name.is_ok(), naive::is_name(&text));
+        if let Ok(name) = name {
             prop_assert_eq!(name.as_bytes(), &text[..]);
         }
     }
@@ -462,7 +450,9 @@ proptest! {
             name[at] = byte;
         }
         let info = Info { period_ns, samples, flags, name, id, reserved, counter: 0 };
-        if let Ok(rule) = Rule::from_info(&info) {
+        let rule = Rule::from_info(&info);
+        prop_assert_eq!(rule.is_ok(), naive::is_valid(&info));
+        if let Ok(rule) = rule {
             let back = rule.to_info();
             prop_assert_eq!(
                 (back.period_ns, back.samples, back.flags, back.name, back.id, back.reserved),

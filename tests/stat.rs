@@ -9,65 +9,14 @@
 #[path = "stat/machine.rs"]
 mod machine;
 
-use machine::{Machine, Make, Seen};
+use machine::{live, Event, Make, Seen, READERS, TASKS};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::{Cell, RefCell};
 
-const TASKS: usize = 3;
-const READERS: usize = 3;
 const HOUR_NS: u64 = 3_600_000_000_000;
 const MONTH_NS: u64 = 30 * 24 * HOUR_NS;
-
-#[derive(Clone, Debug)]
-enum Event {
-    Pass(u64),
-    PassPart(u8),
-    PassToBoundary(i64),
-    Packet {
-        cpu: usize,
-        frames: u32,
-        bytes: u64,
-    },
-    Advance {
-        task: usize,
-        cpu: usize,
-        bytes: u64,
-    },
-    Step(i64),
-    Open(usize),
-    Read {
-        reader: usize,
-        room: usize,
-        good: usize,
-        during: Vec<(usize, u32, u64)>,
-    },
-    Close(usize),
-    Poll(usize),
-    Drain,
-}
-
-fn run(machine: &Machine, period_ns: u64, event: &Event) {
-    match *event {
-        Event::Pass(ns) => machine.pass(ns),
-        Event::PassPart(part) => machine.pass(period_ns / 256 * u64::from(part)),
-        Event::PassToBoundary(ns) => machine.pass_to_boundary(ns),
-        Event::Packet { cpu, frames, bytes } => machine.packet(cpu, frames, bytes),
-        Event::Advance { task, cpu, bytes } => machine.advance(task, cpu, bytes),
-        Event::Step(ns) => machine.step(ns),
-        Event::Open(reader) => machine.open(reader),
-        Event::Read {
-            reader,
-            room,
-            good,
-            ref during,
-        } => machine.read(reader, room, good, during),
-        Event::Close(reader) => machine.close(reader),
-        Event::Poll(reader) => machine.poll(reader),
-        Event::Drain => machine.drain(),
-    }
-}
 
 fn make() -> impl Strategy<Value = Make> {
     let frames = prop_oneof![
@@ -155,15 +104,9 @@ fn explore(name: &str, event: BoxedStrategy<Event>, cases: u32) -> Seen {
     let sum = RefCell::new(Seen::default());
     let schedule = (make(), vec(event, 1..120));
     let result = TestRunner::new(config).run(&schedule, |(make, events)| {
-        let machine = Machine::new(&make, TASKS, READERS);
-        machine.check();
-        for event in &events {
-            run(&machine, make.period_ns, event);
-            machine.check();
-        }
-        machine.drain();
+        let seen = live(&make, &events);
         explored.set(explored.get() + 1);
-        sum.borrow_mut().add(&machine.seen.get());
+        sum.borrow_mut().add(&seen);
         Ok(())
     });
     if let Err(failure) = result {

@@ -161,7 +161,7 @@ impl Seen {
 /// What happens while a reader's bytes are copied.
 pub type During<'a> = &'a [(usize, u32, u64)];
 
-pub struct Machine {
+struct Machine {
     mono_ns: Cell<u64>,
     offset_ns: Cell<i64>,
     parts: Parts,
@@ -177,11 +177,11 @@ pub struct Machine {
     model: RefCell<Model>,
     tasks: RefCell<Vec<Option<(Stage, u64)>>>,
     readers: RefCell<Vec<Option<Reader>>>,
-    pub seen: Cell<Seen>,
+    seen: Cell<Seen>,
 }
 
 impl Machine {
-    pub fn new(make: &Make, tasks: usize, readers: usize) -> Self {
+    fn new(make: &Make, tasks: usize, readers: usize) -> Self {
         let period_ns = NonZeroU64::new(make.period_ns).unwrap();
         let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, Run::default());
         let part = |_| Part {
@@ -240,7 +240,7 @@ impl Machine {
 
     // --- Time -----------------------------------------------------------------------------------
 
-    pub fn pass(&self, ns: u64) {
+    fn pass(&self, ns: u64) {
         // A hundred years are enough for anybody.
         let most = (100 * YEAR_NS) as u64 - self.mono_ns.get();
         self.mono_ns.set(self.mono_ns.get() + ns.min(most));
@@ -251,13 +251,13 @@ impl Machine {
     }
 
     /// To the next boundary of a window, and `ns` beyond.
-    pub fn pass_to_boundary(&self, ns: i64) {
+    fn pass_to_boundary(&self, ns: i64) {
         let period_ns = self.period_ns.get();
         let rest_ns = period_ns - self.wall_ns() % period_ns;
         self.pass((rest_ns as i64 + ns.clamp(1 - rest_ns as i64, 1 << 50)) as u64);
     }
 
-    pub fn step(&self, ns: i64) {
+    fn step(&self, ns: i64) {
         let offset_ns = (self.offset_ns.get() + ns).clamp(YEAR_NS, 140 * YEAR_NS);
         let mut model = self.model.borrow_mut();
         model.steps_back += usize::from(offset_ns < self.offset_ns.get());
@@ -349,7 +349,7 @@ impl Machine {
     }
 
     /// A packet that nothing stops.
-    pub fn packet(&self, cpu: usize, frames: u32, bytes: u64) {
+    fn packet(&self, cpu: usize, frames: u32, bytes: u64) {
         let cpu = cpu % self.parts.0.len();
         if self.wire {
             self.late(cpu, frames.into(), bytes);
@@ -370,7 +370,7 @@ impl Machine {
 
     /// The next instruction of a task's packet, on whatever CPU the task is now: what the asm of
     /// src/kernel/matching.rs does.
-    pub fn advance(&self, task: usize, cpu: usize, bytes: u64) {
+    fn advance(&self, task: usize, cpu: usize, bytes: u64) {
         if self.wire {
             return;
         }
@@ -477,7 +477,7 @@ impl Machine {
         }
     }
 
-    pub fn open(&self, reader: usize) {
+    fn open(&self, reader: usize) {
         let reader = &mut self.readers.borrow_mut()[reader];
         if reader.is_none() {
             *reader = Some(Reader::new());
@@ -485,7 +485,7 @@ impl Machine {
     }
 
     /// A read of `room` bytes of which only `good` can be written to.
-    pub fn read(&self, reader: usize, room: usize, good: usize, during: During<'_>) {
+    fn read(&self, reader: usize, room: usize, good: usize, during: During<'_>) {
         if let Some(reader) = &mut self.readers.borrow_mut()[reader] {
             self.read_as(reader, room, good, during);
         }
@@ -556,7 +556,7 @@ impl Machine {
         assert!(!rest || reader.parsed == 0 || !reader.delivery.pending().is_empty());
     }
 
-    pub fn close(&self, reader: usize) {
+    fn close(&self, reader: usize) {
         let closed = self.readers.borrow_mut()[reader].take();
         let pending = closed
             .as_ref()
@@ -572,7 +572,7 @@ impl Machine {
     }
 
     /// Goes to sleep unless a row can be read; and if one can, it is.
-    pub fn poll(&self, reader: usize) {
+    fn poll(&self, reader: usize) {
         if let Some(reader) = &mut self.readers.borrow_mut()[reader] {
             self.poll_as(reader);
         }
@@ -602,7 +602,7 @@ impl Machine {
     // --- Judgement ------------------------------------------------------------------------------
 
     /// What must be true at every moment.
-    pub fn check(&self) {
+    fn check(&self) {
         self.pass(0);
         self.look();
         {
@@ -653,7 +653,7 @@ impl Machine {
 
     /// Lets all tasks come to their end, all readers close and a window pass: then everything can
     /// be read.
-    pub fn drain(&self) {
+    fn drain(&self) {
         let tasks = self.tasks.borrow().len();
         for task in 0..tasks {
             while self.tasks.borrow()[task].is_some() {
@@ -687,4 +687,74 @@ impl Machine {
         }
         self.saw(|seen| seen.merged += model.merged);
     }
+}
+
+// --- Schedules ----------------------------------------------------------------------------------
+
+/// Packets that may be on their way at once.
+pub const TASKS: usize = 3;
+pub const READERS: usize = 3;
+
+/// What happens to a machine.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Pass(u64),
+    PassPart(u8),
+    PassToBoundary(i64),
+    Packet {
+        cpu: usize,
+        frames: u32,
+        bytes: u64,
+    },
+    Advance {
+        task: usize,
+        cpu: usize,
+        bytes: u64,
+    },
+    Step(i64),
+    Open(usize),
+    Read {
+        reader: usize,
+        room: usize,
+        good: usize,
+        during: Vec<(usize, u32, u64)>,
+    },
+    Close(usize),
+    Poll(usize),
+    Drain,
+}
+
+impl Machine {
+    fn run(&self, event: &Event) {
+        match *event {
+            Event::Pass(ns) => self.pass(ns),
+            Event::PassPart(part) => self.pass(self.period_ns.get() / 256 * u64::from(part)),
+            Event::PassToBoundary(ns) => self.pass_to_boundary(ns),
+            Event::Packet { cpu, frames, bytes } => self.packet(cpu, frames, bytes),
+            Event::Advance { task, cpu, bytes } => self.advance(task, cpu, bytes),
+            Event::Step(ns) => self.step(ns),
+            Event::Open(reader) => self.open(reader),
+            Event::Read {
+                reader,
+                room,
+                good,
+                ref during,
+            } => self.read(reader, room, good, during),
+            Event::Close(reader) => self.close(reader),
+            Event::Poll(reader) => self.poll(reader),
+            Event::Drain => self.drain(),
+        }
+    }
+}
+
+/// A machine's life: judged after each event, and drained at its end.
+pub fn live(make: &Make, events: &[Event]) -> Seen {
+    let machine = Machine::new(make, TASKS, READERS);
+    machine.check();
+    for event in events {
+        machine.run(event);
+        machine.check();
+    }
+    machine.drain();
+    machine.seen.get()
 }
