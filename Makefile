@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab fuzz bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -107,6 +107,10 @@ lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (ho
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
+
+fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
+	@tests/setup g++
+	@fuzz/run -n $(or $(RUNS),100000000)
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup

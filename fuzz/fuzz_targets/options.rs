@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Command lines of `-m pktstat`: each option is taken or refused as the interface says, and what
+//! the whole of them makes is a rule that is printed so that it reads back.
+//!
+//! An input is lines of `!` perhaps, an option's first letter, and its value; high bytes are
+//! whole words.
+#![no_main]
+
+mod words;
+
+use libfuzzer_sys::fuzz_target;
+use options::{Fault, Given, Opt};
+use xt_pktstat::abi::{Info, ID_ANY, NAME_SIZE};
+use xt_pktstat::rule::{format_period, parse_period, Label, Rule, PERIOD_TEXT};
+
+#[path = "../../tests/rule/naive.rs"]
+#[expect(dead_code, reason = "rule configs have their own target")]
+mod naive;
+#[path = "../../xt_ext/src/options.rs"]
+#[expect(dead_code, reason = "what only getopt and error messages ask for")]
+mod options;
+
+fn is_taken(option: Opt, value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return false;
+    };
+    match option {
+        Opt::Period => naive::period(text).is_some(),
+        Opt::Samples => naive::samples(text).is_some(),
+        Opt::Id => naive::id(text).is_some(),
+        Opt::Name => naive::is_name(value),
+        Opt::Wire => true,
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut info = Info {
+        period_ns: 0,
+        samples: 0,
+        flags: 0,
+        name: [0; NAME_SIZE],
+        id: ID_ANY,
+        reserved: 0,
+        counter: 0,
+    };
+    let mut given = Given(0);
+    let mut said: [Option<&[u8]>; 5] = [None; 5];
+    let text = words::spelled(data);
+    for line in text.split(|&byte| byte == b'\n') {
+        let (inverted, line) = match line {
+            [b'!', line @ ..] => (true, line),
+            line => (false, line),
+        };
+        let Some((letter, value)) = line.split_first() else {
+            return;
+        };
+        let Some(at) = b"psniw".iter().position(|known| known == letter) else {
+            return;
+        };
+        let option = Opt::from_getopt(at as i32).expect("one of five");
+        let value = if option.has_value() { value } else { b"" };
+        let result = given.take(option, value, inverted, &mut info);
+        let pair = match option {
+            Opt::Name => said[Opt::Id as usize],
+            Opt::Id => said[Opt::Name as usize],
+            _ => None,
+        };
+        let want = if inverted {
+            Err(Fault::Inverted)
+        } else if said[at].is_some() {
+            Err(Fault::Twice)
+        } else if pair.is_some() {
+            Err(Fault::NameAndId)
+        } else if !is_taken(option, value) {
+            Err(Fault::Value)
+        } else {
+            Ok(())
+        };
+        assert!(result == want);
+        // A refusal ends iptables.
+        if result.is_err() {
+            return;
+        }
+        said[at] = Some(value);
+    }
+    let [period, samples, name, id, wire] = said.map(|value| {
+        value.map(|value| std::str::from_utf8(value).expect("nothing else was taken"))
+    });
+    let (Some(period), Some(samples)) = (period, samples) else {
+        assert!(given.missing().is_some());
+        return;
+    };
+    assert!(given.missing().is_none());
+    let rule = Rule::from_info(&info).expect("options make a rule");
+    assert_eq!(Some(rule.period_ns.get()), naive::period(period));
+    assert_eq!(Some(rule.samples.get()), naive::samples(samples));
+    assert_eq!(rule.wire, wire.is_some());
+    match rule.label {
+        Label::Name(its) => assert_eq!(Some(its.as_bytes()), name.map(str::as_bytes)),
+        Label::Id(its) => assert_eq!(Some(its), id.and_then(naive::id)),
+        Label::Any => assert!(name.is_none() && id.is_none()),
+    }
+    let mut out = [0; PERIOD_TEXT];
+    let printed = format_period(rule.period_ns.get(), &mut out);
+    assert_eq!(parse_period(printed), Ok(rule.period_ns));
+});
