@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab fuzz bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab fuzz soak bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -111,6 +111,10 @@ lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (ho
 fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@tests/setup g++
 	@fuzz/run -n $(or $(RUNS),100000000)
+
+soak: ## many packets through the accounting, and a slow reader, on this machine: PACKETS=10000000000
+	@. scripts/toolchain && PKTSTAT_PACKETS=$(or $(PACKETS),10000000000) cargo test --quiet --release \
+		-p xt_pktstat --test stat_soak --target-dir target -- --nocapture
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Two CPUs that count as fast as they can, and a reader who is slow, opens anew and leaves rows
+//! half read: at the end every sum is exact. tests/stat.rs has the odd schedules; here it is the
+//! number, and real threads. With 10^10 packets each CPU's frames and bytes go beyond 2^32.
+//!
+//!     make soak PACKETS=10000000000
+
+#![cfg(not(pktstat_loom))]
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicUsize, Ordering as Real};
+use std::thread;
+use std::time::{Duration, Instant};
+use xt_pktstat::row::Row;
+use xt_pktstat::stat::delivery::{self, Delivery};
+use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
+use xt_pktstat::stat::fifo::{Slot, Tail};
+use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::ticks::Ticks;
+use xt_pktstat::stat::window::{Run, Runs, Window};
+use xt_pktstat::sync::Ordering;
+
+const CPUS: u64 = 2;
+const SAMPLES: usize = 16;
+const PERIOD_NS: NonZeroU64 = NonZeroU64::new(100_000).unwrap();
+const START_NS: u64 = 1_700_000_000_000_000_000;
+/// Packets that come at one tick.
+const BURST: u64 = 64;
+/// What the reader waits between two reads: the FIFOs are full by then.
+const NAP: Duration = Duration::from_millis(3);
+
+struct Part {
+    tally: Tally,
+    slots: Vec<Slot>,
+    tail: Tail,
+}
+
+struct Parts(Vec<Part>);
+
+impl Cpus for Parts {
+    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
+        for (part, cursor) in self.0.iter().zip(cursors) {
+            let cpu = Cpu {
+                tally: &part.tally,
+                slots: &part.slots,
+                tail: &part.tail,
+            };
+            visit(cpu, cursor);
+        }
+    }
+}
+
+struct Counter {
+    began: Instant,
+    ticks: Ticks,
+    runs: Runs,
+    parts: Parts,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Sum {
+    frames: u64,
+    bytes: u64,
+}
+
+impl Counter {
+    fn new() -> Self {
+        let window = Window::at(START_NS, PERIOD_NS, Run::default());
+        let part = |_| Part {
+            tally: Tally::new(window),
+            slots: (0..=SAMPLES).map(|_| Slot::default()).collect(),
+            tail: Tail::default(),
+        };
+        Self {
+            began: Instant::now(),
+            ticks: Ticks::of_khz(1_000_000),
+            runs: Runs::default(),
+            parts: Parts((0..CPUS).map(part).collect()),
+        }
+    }
+
+    /// Of a thousand MHz: ns.
+    fn ticks(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
+    }
+
+    fn wall_ns(&self) -> u64 {
+        START_NS + self.ticks()
+    }
+
+    /// What src/kernel/counter.rs does in `count_onward`: this clock is never stepped back.
+    fn count(&self, part: &Part, bytes: u64) {
+        let closing = Closing {
+            period_ns: PERIOD_NS,
+            runs: &self.runs,
+            slots: &part.slots,
+            tail: &part.tail,
+        };
+        let now_ns = self.wall_ns();
+        let onward = part.tally.count_onward(&closing, now_ns, 1, bytes);
+        let rest_ns = onward.unwrap_or_else(|| part.tally.count(&closing, now_ns, 1, bytes));
+        part.tally.set_base(now_ns - START_NS);
+        part.tally.set_span(self.ticks.span(rest_ns));
+    }
+
+    /// A CPU's life: what it has sent.
+    fn send(&self, part: &Part, packets: u64) -> Sum {
+        let mut sent = Sum::default();
+        let mut random = packets;
+        while sent.frames < packets {
+            let ticks = self.ticks();
+            for _ in 0..BURST.min(packets - sent.frames) {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let bytes = 40 + (random >> 54);
+                if part.tally.is_in_time(ticks) {
+                    let packet = 1 << RECENT_FRAME_BIT | bytes;
+                    part.tally.recent.fetch_add(packet, Ordering::Relaxed);
+                } else {
+                    self.count(part, bytes);
+                }
+                sent.frames += 1;
+                sent.bytes += bytes;
+            }
+        }
+        sent
+    }
+}
+
+/// Who has the counter's `data` open.
+struct Reader<'a> {
+    counter: &'a Counter,
+    drain: Drain,
+    cursors: Vec<Cursor>,
+    delivery: Delivery<Vec<u8>, Vec<Taken>>,
+    /// What has come of this open.
+    text: Vec<u8>,
+    last_ns: u64,
+    got: Sum,
+    rows: u64,
+    returned: usize,
+}
+
+fn open() -> Delivery<Vec<u8>, Vec<Taken>> {
+    let rows = vec![Taken::default(); delivery::ROWS];
+    Delivery::new(vec![0; delivery::TEXT], rows)
+}
+
+impl<'a> Reader<'a> {
+    fn new(counter: &'a Counter) -> Self {
+        Self {
+            counter,
+            drain: Drain::default(),
+            cursors: vec![Cursor::default(); CPUS as usize],
+            delivery: open(),
+            text: Vec::new(),
+            last_ns: 0,
+            got: Sum::default(),
+            rows: 0,
+            returned: 0,
+        }
+    }
+
+    /// One read of so many bytes; whether anything came.
+    fn read(&mut self, room: usize) -> bool {
+        let (counter, drain, cursors) = (self.counter, &mut self.drain, &mut self.cursors);
+        let take = |last, again: bool, rows: &mut [Taken]| {
+            if !again {
+                drain.look(&counter.parts, cursors, PERIOD_NS, || counter.wall_ns());
+            }
+            drain.take_rows(&counter.parts, cursors, last, rows)
+        };
+        let text = &mut self.text;
+        let copy = |_, bytes: &[u8]| {
+            text.extend_from_slice(bytes);
+            bytes.len()
+        };
+        let done = self.delivery.read(PERIOD_NS, room, take, copy);
+        self.sum_up();
+        done != Some(0)
+    }
+
+    /// Counts the whole rows of the text.
+    fn sum_up(&mut self) {
+        let end = self
+            .text
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        for line in self.text[..end].split_inclusive(|&byte| byte == b'\n') {
+            if line.starts_with(b"#") {
+                continue;
+            }
+            let row = Row::parse(line).expect("a row");
+            assert!(row.timestamp_ns > self.last_ns && row.timestamp_ns % PERIOD_NS == 0);
+            assert_ne!(row.frames, 0);
+            self.last_ns = row.timestamp_ns;
+            self.got.frames += row.frames;
+            self.got.bytes += row.bytes;
+            self.rows += 1;
+        }
+        self.text.drain(..end);
+    }
+
+    fn reopen(&mut self) {
+        let closed = std::mem::replace(&mut self.delivery, open());
+        self.returned += closed.pending().len();
+        for taken in closed.pending() {
+            self.drain.give_back(*taken);
+        }
+        self.text.clear();
+        self.last_ns = 0;
+    }
+}
+
+#[test]
+fn many_packets_and_a_slow_reader() {
+    let packets: u64 = match std::env::var("PKTSTAT_PACKETS") {
+        Ok(packets) => packets.parse().expect("PKTSTAT_PACKETS is a number"),
+        Err(_) => 2_000_000,
+    };
+    let counter = Counter::new();
+    let mut reader = Reader::new(&counter);
+    let running = AtomicUsize::new(CPUS as usize);
+    let sent = thread::scope(|scope| {
+        let (counter, running) = (&counter, &running);
+        let cpus = counter.parts.0.iter().map(|part| {
+            scope.spawn(move || {
+                let sent = counter.send(part, packets / CPUS);
+                running.fetch_sub(1, Real::Release);
+                sent
+            })
+        });
+        let cpus: Vec<_> = cpus.collect();
+        let mut reads = 0_usize;
+        while running.load(Real::Acquire) != 0 {
+            reads += 1;
+            reader.read([4096, 100, 1, 64, 333][reads % 5]);
+            if reads.is_multiple_of(7) {
+                reader.reopen();
+            }
+            thread::sleep(NAP);
+        }
+        let sent = cpus.into_iter().map(|cpu| cpu.join().expect("it counts"));
+        sent.fold(Sum::default(), |sum, sent| Sum {
+            frames: sum.frames + sent.frames,
+            bytes: sum.bytes + sent.bytes,
+        })
+    });
+    let took = counter.began.elapsed();
+    // The last window ends.
+    thread::sleep(2 * Duration::from_nanos(PERIOD_NS.get()));
+    reader.reopen();
+    while reader.read(4096) {}
+
+    let totals = reader.drain.totals(&reader.cursors);
+    println!(
+        "{} packets in {} s: {} rows, {} windows merged, {} rows given back; sums {:?}",
+        sent.frames,
+        took.as_secs(),
+        reader.rows,
+        totals.merged,
+        reader.returned,
+        reader.got,
+    );
+    assert_eq!(sent.frames, packets / CPUS * CPUS);
+    assert_eq!((totals.frames, totals.bytes), (sent.frames, sent.bytes));
+    assert_eq!(reader.got, sent, "conservation");
+    assert_eq!(reader.drain.next(&reader.cursors, None), None);
+}
