@@ -139,7 +139,7 @@ test-matrix: extension ## every kernel of tests/vm/kernels: build, boot, scenari
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	@scripts/matrix boot
 
-lint: ## rustfmt, clippy, shellcheck, checkpatch, sparse
+lint: ## rustfmt, clippy, licences, shellcheck, checkpatch, sparse
 	@scripts/lint
 
 version:
