@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Bugs in C beside those of planted.rs, and the parameter that calls either. */
+#include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 void pktstat_rs_plant(u32 which);
+void pktstat_rs_race(void);
 
 static DEFINE_SPINLOCK(one);
 static DEFINE_SPINLOCK(other);
@@ -25,6 +29,36 @@ static void take_both(spinlock_t *first, spinlock_t *second)
 	spin_unlock(first);
 }
 
+static noinline void race_in_c(void)
+{
+	static u64 raced;
+
+	raced++;
+}
+
+static int other_side(void *step)
+{
+	while (!kthread_should_stop()) {
+		((void (*)(void))step)();
+		cond_resched();
+	}
+	return 0;
+}
+
+static int race(void (*step)(void))
+{
+	struct task_struct *other = kthread_run(other_side, step, "planted");
+	int i;
+
+	if (IS_ERR(other))
+		return PTR_ERR(other);
+	for (i = 0; i < 1000000; i++) {
+		step();
+		cond_resched();
+	}
+	return kthread_stop(other);
+}
+
 static int plant(const char *name, const struct kernel_param *param)
 {
 	int which = sysfs_match_string(in_rust, name);
@@ -34,6 +68,10 @@ static int plant(const char *name, const struct kernel_param *param)
 		pktstat_rs_plant(which);
 		return 0;
 	}
+	if (sysfs_streq(name, "c_race"))
+		return race(race_in_c);
+	if (sysfs_streq(name, "rust_race"))
+		return race(pktstat_rs_race);
 	memory = kmalloc(60, GFP_KERNEL);
 	if (!memory)
 		return -ENOMEM;

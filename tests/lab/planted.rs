@@ -3,6 +3,7 @@
 //! flag was lost, and what else is green there means nothing.
 
 use super::sys;
+use core::cell::UnsafeCell;
 use core::hint::black_box;
 use core::sync::atomic::AtomicU8;
 
@@ -54,4 +55,21 @@ unsafe extern "C" fn pktstat_rs_plant(which: u32) {
             black_box(memory.read_volatile());
         }
     }
+}
+
+static RACED: Raced = Raced(UnsafeCell::new(0));
+struct Raced(UnsafeCell<u64>);
+// SAFETY: there is none either.
+unsafe impl Sync for Raced {}
+
+/// One step of what races with itself on another CPU.
+///
+/// # Safety
+///
+/// None.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_race() {
+    let raced = black_box(RACED.0.get());
+    // SAFETY: that is what is to be found.
+    unsafe { *raced = (*raced).wrapping_add(1) };
 }
