@@ -88,7 +88,8 @@ impl<'a> Writer<'a> {
     fn first_digits(&mut self, number: u64) {
         let digits = eight_digits(number);
         let zeros = ((digits ^ u64::from_le_bytes([b'0'; 8])).trailing_zeros() / 8).min(7);
-        self.word(digits >> (8 * zeros), 8 - zeros as usize);
+        let len = 8_usize.saturating_sub(zeros as usize);
+        self.word(digits >> zeros.wrapping_mul(8), len);
     }
 
     /// Appends the first `len` of a word's bytes, with one store where there is room for all.

@@ -3,6 +3,21 @@
 //!
 //! Everything but `kernel` is pure and is a library to the tools and to the host's tests.
 #![no_std]
+// What the gates refuse in the object, said where it is written; and sums that may wrap are spelled
+// so, for there is no overflow check in a kernel. Tests may panic.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod abi;
 pub mod decimal;

@@ -153,7 +153,7 @@ fn ticks(wire: bool) -> Ticks {
 impl Counter {
     /// How many bytes a counter of this rule takes.
     pub fn size(rule: &Rule) -> u64 {
-        let own = core::mem::size_of::<Self>() + core::mem::size_of::<Shared>();
+        let own = const { core::mem::size_of::<Self>() + core::mem::size_of::<Shared>() };
         Blocks::size(rule.samples.get()).saturating_add(own as u64)
     }
 

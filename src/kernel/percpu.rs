@@ -112,10 +112,10 @@ impl Blocks {
     /// How many bytes the blocks of a counter take.
     pub fn size(samples: u32) -> u64 {
         let cpus = possible_cpus().count() as u64;
-        let each = core::mem::size_of::<Block>() as u64
-            + Array::<Part>::size(1)
-            + Array::<Cursor>::size(1)
-            + Array::<Slot>::size(slot_count(samples));
+        let each = (core::mem::size_of::<Block>() as u64)
+            .saturating_add(Array::<Part>::size(1))
+            .saturating_add(Array::<Cursor>::size(1))
+            .saturating_add(Array::<Slot>::size(slot_count(samples)));
         cpus.saturating_mul(each)
     }
 

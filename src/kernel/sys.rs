@@ -5,6 +5,8 @@
     non_camel_case_types,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "generated from C"
 )]
 

@@ -270,7 +270,9 @@ impl Drain {
                 let waiting = fifo::queued(cpu.slots, cursor.seen.head, cursor.tail);
                 // Something was counted in the open window since, or it would not be open.
                 let ended = self.now.has_left(cursor.seen.mark.window);
-                queued = queued.wrapping_add(u64::from(waiting) + u64::from(ended));
+                queued = queued
+                    .wrapping_add(waiting.into())
+                    .wrapping_add(ended.into());
             }
         });
         queued
