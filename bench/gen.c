@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gen [-6] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
+ * gen [-6P] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
  * gen -R DATA [-n READS]
  * gen -S DIRECTORY [-n TIMES]
  *
@@ -11,6 +11,7 @@
  * -p: leaves out of `same` the packets that may have opened a window of that many ns.
  * -g: each packet waits for the next multiple of GAP_NS.
  * -i: sleeps before each packet that counts.
+ * -P: polls all counters before each packet: each is to tell when its window ends.
  * -R: reads DATA to its end with one large read, then again and again.
  *
  * -S: writes the 23 files of an interface that is on, one by one, and then all in one batch.
@@ -24,7 +25,9 @@
 #include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/filter.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +50,7 @@
 static int family = AF_INET;
 static unsigned int packets = 1000, warm_up = 64, runs = 4, idle;
 static uint64_t period, gap;
+static bool polls;
 
 static uint64_t now(void)
 {
@@ -113,12 +117,31 @@ static int open_sender(void)
 	return sender;
 }
 
+static nfds_t open_counters(struct pollfd **counters)
+{
+	glob_t found = { 0 };
+	nfds_t i;
+
+	if (!polls || glob("/proc/net/xt_pktstat/*/data", 0, NULL, &found))
+		return 0;
+	*counters = calloc(found.gl_pathc, sizeof(**counters));
+	for (i = 0; i < found.gl_pathc; i++) {
+		(*counters)[i].events = POLLIN;
+		(*counters)[i].fd = open(found.gl_pathv[i], O_RDONLY);
+		if ((*counters)[i].fd < 0)
+			err(1, "%s", found.gl_pathv[i]);
+	}
+	return found.gl_pathc;
+}
+
 static void generate(void)
 {
 	static const char payload[PAYLOAD];
 	uint64_t window = 0, last, start;
 	uint64_t *all = calloc(packets, sizeof(*all)), *same = calloc(packets, sizeof(*same));
 	unsigned int run, i, sames;
+	struct pollfd *counters = NULL;
+	nfds_t counted = open_counters(&counters);
 	int fd = open_sender();
 	bool stays, stayed;
 
@@ -128,6 +151,8 @@ static void generate(void)
 		for (i = 0; i < warm_up + packets; i++) {
 			if (idle && i >= warm_up)
 				sleep(idle);
+			if (counted && poll(counters, counted, 0) < 0)
+				err(1, "poll");
 			if (gap) {
 				start = __rdtsc();
 				start += gap - start % gap;
@@ -234,9 +259,10 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	int c, cpu = 0;
 
-	while ((c = getopt(argc, argv, "6c:n:w:r:p:g:i:R:S:")) != -1)
+	while ((c = getopt(argc, argv, "6Pc:n:w:r:p:g:i:R:S:")) != -1)
 		switch (c) {
 		case '6': family = AF_INET6; break;
+		case 'P': polls = true; break;
 		case 'c': cpu = atoi(optarg); break;
 		case 'n': packets = atoi(optarg); break;
 		case 'w': warm_up = atoi(optarg); break;
