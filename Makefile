@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab fuzz soak bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short fuzz soak bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -85,6 +85,8 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 	@$(call conservation,15)
 	@tests/iptables_test
 	@bench/gate
+	@# Where `make lab` has left its kernel.
+	@! tests/lab/kernel --cached kasan || $(MAKE) --no-print-directory lab-short
 
 # Tasks that may be preempted anywhere, and ticks that no loaded machine makes the kernel distrust:
 # then the fast path counts, and is moved in the middle of it.
@@ -98,12 +100,18 @@ test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CP
 	@tests/setup prometheus-node-exporter
 	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
 
-# The first time its kernel is built: half an hour of one CPU more.
-lab: ## planted bugs and scenarios on a kernel with KASAN, lockdep, kmemleak (hours): SCENARIOS= LONG=1
+lab-short: extension
+	@tests/setup gcc-12-multilib libc6-dev-i386
+	@tests/lab/run -l lab rows:nft4 traffic:nft4 netns:nft4 hostile:nft4 module:legacy4
+
+# The first time its kernels are built: half an hour of one CPU each.
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
 	@tests/setup bc bison flex libelf-dev libssl-dev gcc-12-multilib libc6-dev-i386
 	@$(MAKE) --no-print-directory extension
 	@tests/lab/selftest
 	@tests/lab/run $(or $(SCENARIOS),all)
+	@LAB=rt tests/lab/run $(or $(SCENARIOS),all)
+	@LAB=kcsan tests/lab/run $(or $(SCENARIOS),all)
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
