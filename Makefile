@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short fuzz soak bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -115,6 +115,7 @@ lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PRE
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
+	@$(MAKE) --no-print-directory fuzz soak miri
 
 fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@tests/setup g++
@@ -123,6 +124,10 @@ fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 soak: ## many packets through the accounting, and a slow reader, on this machine: PACKETS=10000000000
 	@. scripts/toolchain && PKTSTAT_PACKETS=$(or $(PACKETS),10000000000) cargo test --quiet --release \
 		-p xt_pktstat --test stat_soak --target-dir target -- --nocapture
+
+miri: ## the pure rooms' unit tests under Miri, a few cases of each
+	@tests/setup curl ca-certificates
+	@tests/lab/miri
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup

@@ -237,6 +237,7 @@ pub(super) mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn hashes_of_neighbours_spread_in_every_part() {
         let hashes: Vec<u64> = (0..4096).map(|n| SECRET.hash(&flow(n))).collect();
         let distinct =

@@ -149,7 +149,15 @@ mod tests {
 
     #[test]
     fn exactly_as_many_flows_fit_as_there_are_rows() {
-        for rows in [0, 1, 2, 3, 64, 1000, 4096] {
+        for rows in [0, 1, 2, 3, 64] {
+            assert_eq!(fit(rows, 100), rows);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours there")]
+    fn many_flows_fit_too() {
+        for rows in [1000, 4096] {
             assert_eq!(fit(rows, 10_000), rows);
         }
         assert_eq!(fit(ROWS_MAX, ROWS_MAX as u32 + 1), ROWS_MAX);
