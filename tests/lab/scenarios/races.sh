@@ -29,7 +29,7 @@ esac
 claim "the module is loaded and unloaded against $VARIANT for ${seconds:-120} s, and all that was counted is right"
 for to in "$addr1" fd09::2; do
 	# Itself in the background, not a shell that waits for it.
-	nsenter --net=/run/netns/n0 udp -b 5 -i 20000 "$to" 1000000000 100 >/dev/null &
+	nsenter --net=/run/netns/n0 udp -b 2 -i 50000 "$to" 1000000000 100 >/dev/null &
 	senders+=($!)
 done
 python3 -u /t/races.py "${seconds:-120}" "${players[@]}"
