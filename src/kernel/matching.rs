@@ -184,8 +184,8 @@ unsafe fn parts<'a>(block: *mut c_void) -> (&'a Block, &'a Shared) {
 
 /// Counts a packet that came after the deadline.
 ///
-/// The way of a packet that opens a window: without a call, it needs no more registers than a
-/// function may change.
+/// What a packet that opens a window costs is this function: it calls nothing, or nothing comes
+/// after the call, so that little is to be saved.
 ///
 /// # Safety
 ///
