@@ -102,7 +102,7 @@ test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CP
 
 lab-short: extension
 	@tests/setup gcc-12-multilib libc6-dev-i386
-	@tests/lab/run -l lab rows:nft4 traffic:nft4 netns:nft4 hostile:nft4 module:legacy4
+	@tests/lab/run -l lab rows:nft4 netns:nft4
 
 # The first time its kernels are built: half an hour of one CPU each.
 lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
