@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The kernel's wall clock, for who has the ticks already: what KVM does. */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/clocksource.h>
 #include <linux/notifier.h>
 #include <linux/pvclock_gtod.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A counter: what rules count into and files show. It lives as long as a rule refers to it.
 
+use super::clock::{now_ns, ticks_khz, Moment};
 use super::error::Result;
-use super::matching::Moment;
 use super::memory::{Array, Boxed};
 use super::mutex::{Mutex, Rank};
 use super::net::Net;
@@ -55,7 +55,7 @@ impl Shared {
     }
 
     /// Counts `frames` and `bytes` on this CPU's block, turning its window if it has ended, and
-    /// sets the fast path's deadline. False, and nothing is done, where the clock was stepped back:
+    /// sets the fast path's deadline. False, and nothing is counted, where the clock was stepped back:
     /// then [`Shared::count`]. Interrupts are off.
     #[inline(always)]
     pub fn count_onward(&self, block: &Block, moment: Moment, frames: u64, bytes: u64) -> bool {
@@ -138,16 +138,9 @@ impl Cpus for Blocks {
     }
 }
 
-fn now_ns() -> u64 {
-    // SAFETY: any context.
-    unsafe { sys::pktstat_shim_now_ns() }
-}
-
 /// The ticks of the fast path; none where it cannot know what a packet counts as.
 fn ticks(wire: bool) -> Ticks {
-    // SAFETY: any context.
-    let khz = unsafe { sys::pktstat_shim_ticks_khz() };
-    Ticks::of_khz(if wire { 0 } else { khz })
+    Ticks::of_khz(if wire { 0 } else { ticks_khz() })
 }
 
 impl Counter {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The packet's way: the match callback and the turning of windows.
 
+use super::clock::Moment;
 use super::counter::Shared;
 use super::percpu::Block;
 use super::sys;
 use crate::abi::Info;
-use crate::stat::clock::{Clock, Line};
 #[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
 use core::ffi::c_void;
@@ -113,62 +113,6 @@ unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
     Fast::Late
 }
 
-/// The kernel's wall clock over the ticks.
-static CLOCK: Clock = Clock::new();
-
-/// When a packet is counted.
-#[derive(Clone, Copy)]
-pub struct Moment {
-    /// In ticks, no later than `now_ns`.
-    pub ticks: u64,
-    /// Whether the kernel trusts the ticks.
-    pub ticks_stable: bool,
-    /// The wall clock, ns since the Unix epoch.
-    pub now_ns: u64,
-}
-
-impl Moment {
-    /// The moment of `ticks`, which were just read; without a call where the clock goes by them.
-    #[inline(always)]
-    fn at(ticks: u64) -> Option<Self> {
-        CLOCK.at(ticks).map(|now_ns| Self {
-            ticks,
-            ticks_stable: true,
-            now_ns,
-        })
-    }
-
-    /// The same, as the kernel says it.
-    #[cold]
-    fn ask(ticks: u64) -> Self {
-        // SAFETY: any context.
-        let (khz, now_ns) = unsafe { (sys::pktstat_shim_ticks_khz(), sys::pktstat_shim_now_ns()) };
-        Self {
-            ticks,
-            ticks_stable: khz != 0,
-            now_ns,
-        }
-    }
-}
-
-/// The kernel has set its clock: from here on it is this line. Interrupts are off.
-///
-/// # Safety
-///
-/// For the shim: `line` is valid, and nobody else sets the clock now.
-#[no_mangle]
-unsafe extern "C" fn pktstat_rs_clock_set(line: *const sys::pktstat_line) {
-    // SAFETY: by the contract.
-    let line = unsafe { &*line };
-    CLOCK.set(Line {
-        ticks: line.ticks,
-        base_ns: line.base_ns,
-        fraction: line.fraction,
-        mult: line.mult,
-        shift: line.shift,
-    });
-}
-
 /// This CPU's block and the counter's shared part.
 ///
 /// # Safety
@@ -223,8 +167,7 @@ unsafe fn turn_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: u64, 
         // SAFETY: `skb` is a packet.
         unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
     }
-    let moment = Moment::at(ticks).unwrap_or_else(|| Moment::ask(ticks));
-    shared.count(block, moment, frames.into(), bytes);
+    shared.count(block, Moment::of(ticks), frames.into(), bytes);
 }
 
 /// Sees to a packet that was counted while a window was turned or the task moved.
@@ -241,6 +184,5 @@ unsafe extern "C" fn pktstat_rs_settle(
 ) {
     // SAFETY: by the contract.
     let (block, shared) = unsafe { parts(block) };
-    let moment = Moment::at(ticks).unwrap_or_else(|| Moment::ask(ticks));
-    shared.settle(block, moment, len.into());
+    shared.settle(block, Moment::of(ticks), len.into());
 }

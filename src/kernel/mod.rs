@@ -4,6 +4,7 @@
 //! The only `unsafe` of the kernel half. What Rust cannot say it asks of the C shim, through
 //! [`sys`], which bindgen makes of `c_shim/shim.h`.
 
+mod clock;
 mod counter;
 mod data;
 mod error;

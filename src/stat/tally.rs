@@ -64,6 +64,17 @@ struct Packet {
     back: u64,
 }
 
+impl Packet {
+    /// One that no fast path has counted.
+    fn late(frames: u64, bytes: u64) -> Self {
+        Self {
+            frames,
+            bytes,
+            back: 0,
+        }
+    }
+}
+
 fn recent_frames(recent: u64) -> u64 {
     recent >> RECENT_FRAME_BIT
 }
@@ -135,14 +146,7 @@ impl Tally {
         frames: u64,
         bytes: u64,
     ) -> u64 {
-        let open = self.window();
-        let run = closing.runs.after(open, now_ns, closing.period_ns);
-        let packet = Packet {
-            frames,
-            bytes,
-            back: 0,
-        };
-        self.count_in(closing, now_ns, open, run, &packet)
+        self.count_anyhow(closing, now_ns, &Packet::late(frames, bytes))
     }
 
     /// The same where the clock has not been stepped back before the open window; `None`, and
@@ -159,13 +163,8 @@ impl Tally {
         if now_ns < open.start_ns(closing.period_ns) {
             return None;
         }
-        let run = closing.runs.run();
-        let packet = Packet {
-            frames,
-            bytes,
-            back: 0,
-        };
-        Some(self.count_in(closing, now_ns, open, run, &packet))
+        let packet = Packet::late(frames, bytes);
+        Some(self.count_in(closing, now_ns, open, closing.runs.run(), &packet))
     }
 
     /// Counts anew a packet of `bytes` that is in `recent`, if it may be in the wrong window: one
@@ -190,9 +189,19 @@ impl Tally {
             bytes,
             back: RECENT_FRAME.wrapping_add(bytes),
         };
+        Some(self.count_anyhow(closing, now_ns, &packet))
+    }
+
+    /// Counts `packet` in the window of `now_ns`, wherever the clock went.
+    fn count_anyhow<S: AsRef<[Slot]>>(
+        &self,
+        closing: &Closing<'_, S>,
+        now_ns: u64,
+        packet: &Packet,
+    ) -> u64 {
         let open = self.window();
         let run = closing.runs.after(open, now_ns, closing.period_ns);
-        Some(self.count_in(closing, now_ns, open, run, &packet))
+        self.count_in(closing, now_ns, open, run, packet)
     }
 
     /// Counts `packet` in the window of `now_ns`, which is in the run `run` if `open` has ended.

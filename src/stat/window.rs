@@ -107,11 +107,12 @@ impl Runs {
         if now_ns >= open.start_ns(period_ns) || open.run() != run {
             return run;
         }
-        let (Ok(run) | Err(run)) = self
+        match self
             .0
             .compare_exchange(run.0, run.next().0, Ordering::Relaxed, Ordering::Relaxed)
-            .map(|_| run.next())
-            .map_err(Run);
-        run
+        {
+            Ok(_) => run.next(),
+            Err(theirs) => Run(theirs),
+        }
     }
 }
