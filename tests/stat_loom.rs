@@ -11,15 +11,19 @@
 
 #![cfg(pktstat_loom)]
 
+#[path = "stat/parts.rs"]
+mod parts;
+
 use loom::sync::Arc;
 use loom::thread;
+use parts::Parts;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
 use xt_pktstat::stat::bell::Bell;
 use xt_pktstat::stat::clock::{Clock, Line};
-use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
-use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::tally::{Closing, RECENT_FRAME_BIT};
 use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -29,58 +33,29 @@ const BYTES: u64 = 100;
 /// When every window has ended.
 const LATE_NS: u64 = 1_000;
 
-struct Part {
-    tally: Tally,
-    slots: Vec<Slot>,
-    tail: Tail,
-}
-
 struct Counter {
-    parts: Vec<Part>,
+    parts: Parts,
     runs: Runs,
     bell: Bell,
 }
 
-impl Cpus for Counter {
-    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
-        for (part, cursor) in self.parts.iter().zip(cursors) {
-            let cpu = Cpu {
-                tally: &part.tally,
-                slots: &part.slots,
-                tail: &part.tail,
-            };
-            visit(cpu, cursor);
-        }
-    }
-}
-
 impl Counter {
     fn new(cpus: usize, samples: usize) -> Self {
-        let part = |_| Part {
-            tally: Tally::new(Window::at(0, PERIOD_NS, Run::default())),
-            slots: (0..=samples).map(|_| Slot::default()).collect(),
-            tail: Tail::default(),
-        };
+        let window = Window::at(0, PERIOD_NS, Run::default());
         Self {
-            parts: (0..cpus).map(part).collect(),
+            parts: Parts::new(cpus, samples, window),
             runs: Runs::default(),
             bell: Bell::default(),
         }
     }
 
     fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
-        let part = &self.parts[cpu];
-        Closing {
-            period_ns: PERIOD_NS,
-            runs: &self.runs,
-            slots: &part.slots,
-            tail: &part.tail,
-        }
+        self.parts.0[cpu].closing(PERIOD_NS, &self.runs)
     }
 
     /// A packet that comes when the deadline has passed.
     fn late(&self, cpu: usize, now_ns: u64) {
-        let (tally, closing) = (&self.parts[cpu].tally, self.closing(cpu));
+        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
         if tally.count_onward(&closing, now_ns, 1, BYTES).is_none() {
             tally.count(&closing, now_ns, 1, BYTES);
         }
@@ -88,13 +63,13 @@ impl Counter {
 
     /// A packet that was added while a window was turned.
     fn settle(&self, cpu: usize, now_ns: u64) {
-        let (tally, closing) = (&self.parts[cpu].tally, self.closing(cpu));
+        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
         tally.settle(&closing, now_ns, now_ns, BYTES);
     }
 
     /// The fast path's addition.
     fn add(&self, cpu: usize) {
-        let recent = &self.parts[cpu].tally.recent;
+        let recent = &self.parts.0[cpu].tally.recent;
         recent.fetch_add(1 << RECENT_FRAME_BIT | BYTES, Ordering::Relaxed);
     }
 }
@@ -111,7 +86,7 @@ impl Reader {
     fn new(counter: &Counter) -> Self {
         Self {
             drain: Drain::default(),
-            cursors: vec![Cursor::default(); counter.parts.len()],
+            cursors: vec![Cursor::default(); counter.parts.0.len()],
             last: None,
             frames: 0,
         }
@@ -120,7 +95,7 @@ impl Reader {
     /// Looks, and says how many frames there were.
     fn look(&mut self, counter: &Counter, now_ns: u64) -> u64 {
         self.drain
-            .look(counter, &mut self.cursors, PERIOD_NS, || now_ns);
+            .look(&counter.parts, &mut self.cursors, PERIOD_NS, || now_ns);
         let totals = self.drain.totals(&self.cursors);
         assert_eq!(totals.bytes, totals.frames * BYTES, "a look of two moments");
         totals.frames
@@ -130,7 +105,7 @@ impl Reader {
         let mut rows = [Taken::default()];
         let count = self
             .drain
-            .take_rows(counter, &mut self.cursors, self.last, &mut rows);
+            .take_rows(&counter.parts, &mut self.cursors, self.last, &mut rows);
         let [taken] = rows;
         if count == 0 {
             return None;
@@ -157,7 +132,7 @@ impl Reader {
         self.read(counter, LATE_NS);
         assert_eq!(self.frames, frames, "conservation");
         assert_eq!(self.look(counter, LATE_NS), frames);
-        assert_eq!(self.drain.queued(counter, &mut self.cursors), 0);
+        assert_eq!(self.drain.queued(&counter.parts, &mut self.cursors), 0);
     }
 }
 

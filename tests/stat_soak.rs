@@ -7,15 +7,18 @@
 
 #![cfg(not(pktstat_loom))]
 
+#[path = "stat/parts.rs"]
+mod parts;
+
+use parts::{Part, Parts};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering as Real};
 use std::thread;
 use std::time::{Duration, Instant};
 use xt_pktstat::row::Row;
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
-use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::ticks::Ticks;
 use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
@@ -28,27 +31,6 @@ const START_NS: u64 = 1_700_000_000_000_000_000;
 const BURST: u64 = 64;
 /// What the reader waits between two reads: the FIFOs are full by then.
 const NAP: Duration = Duration::from_millis(3);
-
-struct Part {
-    tally: Tally,
-    slots: Vec<Slot>,
-    tail: Tail,
-}
-
-struct Parts(Vec<Part>);
-
-impl Cpus for Parts {
-    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
-        for (part, cursor) in self.0.iter().zip(cursors) {
-            let cpu = Cpu {
-                tally: &part.tally,
-                slots: &part.slots,
-                tail: &part.tail,
-            };
-            visit(cpu, cursor);
-        }
-    }
-}
 
 struct Counter {
     began: Instant,
@@ -66,16 +48,11 @@ struct Sum {
 impl Counter {
     fn new() -> Self {
         let window = Window::at(START_NS, PERIOD_NS, Run::default());
-        let part = |_| Part {
-            tally: Tally::new(window),
-            slots: (0..=SAMPLES).map(|_| Slot::default()).collect(),
-            tail: Tail::default(),
-        };
         Self {
             began: Instant::now(),
             ticks: Ticks::of_khz(1_000_000),
             runs: Runs::default(),
-            parts: Parts((0..CPUS).map(part).collect()),
+            parts: Parts::new(CPUS as usize, SAMPLES, window),
         }
     }
 
@@ -90,12 +67,7 @@ impl Counter {
 
     /// What src/kernel/counter.rs does in `count_onward`: this clock is never stepped back.
     fn count(&self, part: &Part, bytes: u64) {
-        let closing = Closing {
-            period_ns: PERIOD_NS,
-            runs: &self.runs,
-            slots: &part.slots,
-            tail: &part.tail,
-        };
+        let closing = part.closing(PERIOD_NS, &self.runs);
         let now_ns = self.wall_ns();
         let onward = part.tally.count_onward(&closing, now_ns, 1, bytes);
         let rest_ns = onward.unwrap_or_else(|| part.tally.count(&closing, now_ns, 1, bytes));

@@ -2,15 +2,19 @@
 //! A machine to count on: CPUs, two clocks, readers, and beside them the naive model, which is a
 //! sum for each window and a queue for each CPU.
 
+#[path = "parts.rs"]
+mod parts;
+
+use parts::Parts;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
 use xt_pktstat::row::{Row, HEADER};
 use xt_pktstat::stat::bell::Bell;
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cpu, Cpus, Cursor, Drain, Taken};
-use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
+use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::tally::{Closing, RECENT_FRAME_BIT};
 use xt_pktstat::stat::ticks::Ticks;
 use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
@@ -29,27 +33,6 @@ impl Count {
     fn add(&mut self, frames: u64, bytes: u64) {
         self.frames += u128::from(frames);
         self.bytes += u128::from(bytes);
-    }
-}
-
-struct Part {
-    tally: Tally,
-    slots: Vec<Slot>,
-    tail: Tail,
-}
-
-struct Parts(Vec<Part>);
-
-impl Cpus for Parts {
-    fn each(&self, cursors: &mut [Cursor], mut visit: impl FnMut(Cpu<'_>, &mut Cursor)) {
-        for (part, cursor) in self.0.iter().zip(cursors) {
-            let cpu = Cpu {
-                tally: &part.tally,
-                slots: &part.slots,
-                tail: &part.tail,
-            };
-            visit(cpu, cursor);
-        }
     }
 }
 
@@ -184,11 +167,6 @@ impl Machine {
     fn new(make: &Make, tasks: usize, readers: usize) -> Self {
         let period_ns = NonZeroU64::new(make.period_ns).unwrap();
         let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, Run::default());
-        let part = |_| Part {
-            tally: Tally::new(window),
-            slots: (0..=make.samples).map(|_| Slot::default()).collect(),
-            tail: Tail::default(),
-        };
         let model = Model {
             naive: (0..make.cpus).map(|_| Naive::default()).collect(),
             ..Model::default()
@@ -196,7 +174,7 @@ impl Machine {
         let machine = Self {
             mono_ns: Cell::new(START_MONO_NS as u64),
             offset_ns: Cell::new(START_NS),
-            parts: Parts((0..make.cpus).map(part).collect()),
+            parts: Parts::new(make.cpus, make.samples, window),
             runs: Runs::default(),
             bell: Bell::default(),
             timer: Cell::new(None),
@@ -269,13 +247,7 @@ impl Machine {
     // --- The packet's way -----------------------------------------------------------------------
 
     fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
-        let part = &self.parts.0[cpu];
-        Closing {
-            period_ns: self.period_ns,
-            runs: &self.runs,
-            slots: &part.slots,
-            tail: &part.tail,
-        }
+        self.parts.0[cpu].closing(self.period_ns, &self.runs)
     }
 
     /// What src/kernel/counter.rs does in `count_onward`, and where that does not, in `count`.
