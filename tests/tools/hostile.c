@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <linux/netfilter.h>
 #include "hostile.h"
+#include "seeded.h"
 
 static const struct {
 	const char *name;
@@ -39,8 +40,6 @@ static const struct {
 	{ "arp", &nft, NFPROTO_ARP, 0 },
 }, *place;
 
-static unsigned long long seed = 1, state, now_at;
-
 void die(const char *format, ...)
 {
 	int error = errno;
@@ -55,21 +54,6 @@ void die(const char *format, ...)
 }
 
 /* --- What is sent. ---------------------------------------------------------------------------- */
-
-/* splitmix64: each input has its own, so that a run can be resumed. */
-static unsigned long long any(void)
-{
-	unsigned long long z = state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static unsigned int one_of(unsigned int n)
-{
-	return any() % n;
-}
 
 static const unsigned long long numbers[] = {
 	0, 1, 2, 999, 1000, 1001, 65535, 65536, 100000000, 3599999999999ULL, 3600000000000ULL,
@@ -159,7 +143,8 @@ static struct input invent(unsigned long long number)
 	unsigned int i;
 
 	/* Others for each way in. */
-	state = seed + number * 0x632be59bd9b4e019ULL + (place - places) * 0xd1342543de82ef95ULL;
+	begin(number);
+	state += (place - places) * 0xd1342543de82ef95ULL;
 	invent_info(&input.info);
 	input.aside = one_of(2);
 	if (!one_of(16)) {

@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "seeded.h"
+
 #define FIELDS 23
 #define TEXT_MAX 4096
 
@@ -31,7 +33,6 @@ static const char *const fields[FIELDS] = {
 };
 
 static const char *device, *other;
-static u64 seed = 1, state, now_at;
 
 /* What the files should say. */
 static u64 shown[FIELDS], counter, enabled, parameters[2];
@@ -59,21 +60,6 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *form
 }
 
 /* --- What is written. ------------------------------------------------------------------------- */
-
-/* splitmix64: each write has its own, so that a run can be resumed. */
-static u64 any(void)
-{
-	u64 z = state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static unsigned int one_of(unsigned int n)
-{
-	return any() % n;
-}
 
 static void put(const char *more)
 {
@@ -549,7 +535,7 @@ static void write_noise(u64 from, u64 count)
 	unsigned int kind;
 
 	for (now_at = from; now_at < from + count; now_at++) {
-		state = seed + now_at * 0x632be59bd9b4e019ULL;
+		begin(now_at);
 		kind = one_of(KINDS);
 		if (round_of(kind, path))
 			refused[kind]++;
