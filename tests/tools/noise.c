@@ -302,18 +302,65 @@ static int want_order(void)
 
 static char back[1 << 20];
 
-static const char *read_all(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t some, done = 0;
+/* Files that stay open: on a debug kernel to open one costs ten times what to write it does. */
+static struct {
+	char path[128];
+	int fd;
+} kept[FIELDS];
+static unsigned int keeps;
 
+static int open_file(const char *path, int flags)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < keeps; i++)
+		if (!strcmp(kept[i].path, path))
+			return kept[i].fd;
+	fd = open(path, flags);
 	if (fd < 0)
 		die("%s: %m", path);
-	while ((some = read(fd, back + done, sizeof(back) - 1 - done)) > 0)
+	return fd;
+}
+
+static void close_file(int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < keeps; i++)
+		if (kept[i].fd == fd)
+			return;
+	close(fd);
+}
+
+static void keep(const char *path)
+{
+	int fd = open_file(path, O_RDWR);
+	unsigned int i;
+
+	for (i = 0; i < keeps; i++)
+		if (kept[i].fd == fd)
+			return;
+	strcpy(kept[keeps].path, path);
+	kept[keeps++].fd = fd;
+}
+
+static void keep_none(void)
+{
+	while (keeps)
+		close(kept[--keeps].fd);
+}
+
+static const char *read_all(const char *path)
+{
+	int fd = open_file(path, O_RDONLY);
+	ssize_t some, done = 0;
+
+	while ((some = pread(fd, back + done, sizeof(back) - 1 - done, done)) > 0)
 		done += some;
 	if (some < 0)
 		die("%s: %m", path);
-	close(fd);
+	close_file(fd);
 	back[done] = 0;
 	return back;
 }
@@ -399,17 +446,14 @@ static void check_orders(const char *path)
 
 static int write_to(const char *path, const char *from, size_t len)
 {
-	int fd = open(path, O_WRONLY), status = 0;
-	ssize_t written;
+	int fd = open_file(path, O_WRONLY), status = 0;
+	ssize_t written = pwrite(fd, from, len, 0);
 
-	if (fd < 0)
-		die("%s: %m", path);
-	written = write(fd, from, len);
 	if (written < 0)
 		status = -errno;
 	else if ((size_t)written != len)
 		die("%s took %zd of %zu bytes", path, written, len);
-	close(fd);
+	close_file(fd);
 	return status;
 }
 
@@ -483,6 +527,7 @@ static int round_of(unsigned int kind, char *path)
 	case 3:
 		strcpy(path, "/sys/kernel/update_stats/update_stats");
 		invent(put_order);
+		keep_none();
 		status = want_order();
 		if (status == 1) {
 			status = noise(path);
@@ -519,24 +564,26 @@ static int round_of(unsigned int kind, char *path)
 	default:
 		sprintf(path, "/sys/kernel/%s/statistics/%s", device, fields[field]);
 		invent(put_number);
+		keep(path);
 		status = same(path, want_field(field));
 		expect(path, shown[field]);
-		check_shown();
+		if (!one_of(16))
+			check_shown();
 		return status;
 	}
 }
 
 static void write_noise(u64 from, u64 count)
 {
-	/* Seldom what waits for a grace period: all but the files of the device. */
-	enum { KINDS = 60 };
+	/* The last is a file of the device. The others are seldom: they wait for grace periods. */
+	enum { KINDS = 8 };
 	u64 taken[KINDS] = { 0 }, refused[KINDS] = { 0 }, all = 0;
 	char path[128];
 	unsigned int kind;
 
 	for (now_at = from; now_at < from + count; now_at++) {
 		begin(now_at);
-		kind = one_of(KINDS);
+		kind = one_of(60) ? KINDS - 1 : one_of(KINDS - 1);
 		if (round_of(kind, path))
 			refused[kind]++;
 		else
