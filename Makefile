@@ -122,6 +122,7 @@ fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@fuzz/run -n $(or $(RUNS),100000000)
 
 soak: ## many packets through the accounting, and a slow reader, on this machine: PACKETS=10000000000
+	@tests/setup
 	@. scripts/toolchain && PKTSTAT_PACKETS=$(or $(PACKETS),10000000000) cargo test --quiet --release \
 		-p xt_pktstat --test stat_soak --target-dir target -- --nocapture
 
