@@ -219,9 +219,9 @@ d_restore_full() { save -t mangle | restore; }
 d_restore_counters() { save -c -t mangle | restore -c; }
 d_restore_noflush() { printf '*raw\n-A OUTPUT -p gre\nCOMMIT\n*mangle\n-A INPUT -p gre\n-D INPUT -p gre\nCOMMIT\n' | restore -n; }
 d_restore_fails() {
-	! printf '*mangle\n%s\nCOMMIT\n' "-A INPUT -p gre
+	printf '*mangle\n%s\nCOMMIT\n' "-A INPUT -p gre
 		-A OUTPUT -m pktstat --period 7 --samples 7 --name new
-		-A OUTPUT -m pktstat --period 7 --samples 7 --name shared" | sed 's/^\t*//' | restore 2>/dev/null
+		-A OUTPUT -m pktstat --period 7 --samples 7 --name shared" | sed 's/^\t*//' | { ! restore 2>/dev/null; }
 }
 d_restore_nonsense() { ! { save -t mangle | sed 's/^COMMIT/-A INPUT -j nowhere\n&/' | restore 2>/dev/null; }; }
 d_hour_on() { date -s '+1 hour' >/dev/null; }

@@ -132,7 +132,7 @@ udp 10.9.0.2 5 4000 >/dev/null
 udp fd09::2 5 4000 >/dev/null
 n2 udp fd09::2 5 4000 >/dev/null
 compare
-! grep -q '^44 ' $nout
+! grep -q '^44 ' $nout || false
 
 claim "protocols without a name of their own, and raw ones with"
 python3 - <<-END
@@ -149,7 +149,7 @@ claim "another namespace's packets do not count"
 echo / >$nout
 n0 ping -qc 2 -i 0.2 127.0.0.1 >/dev/null
 n0 udp 127.0.0.1 20 10 >/dev/null
-! grep -q '127\.0\.0\.1' $nout
+! grep -q '127\.0\.0\.1' $nout || false
 
 nft delete table inet twin
 echo 0 >$enabled

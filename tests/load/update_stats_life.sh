@@ -17,7 +17,7 @@ none() { [[ ! -s $orders || -z $(<"$orders") ]]; }
 
 claim "loading starts nothing; the first interface hooks, the last one unhooks"
 none
-! redirected
+! redirected || false
 make d0
 make d1
 on d0
@@ -138,7 +138,7 @@ echo 77 >&$file
 ip link del e0
 none
 [[ ! -e /sys/kernel/e0 ]]
-! echo 78 >&$file
+! echo 78 >&$file || false
 exec {file}>&-
 
 claim "another one of the same name is another one"
@@ -188,7 +188,7 @@ for who in "unshare -Urn" "setpriv --reuid 65534 --regid 65534 --clear-groups un
 done
 listed d2
 [[ $(shown d2 rx_errors) == 4711 ]]
-! setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "echo 1 >$(stat_file d2 rx_errors)"
+! setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "echo 1 >$(stat_file d2 rx_errors)" || false
 [[ $(setpriv --reuid 65534 --regid 65534 --clear-groups cat "$(stat_file d2 rx_errors)") == 4711 ]]
 off d2
 ip link del d2
@@ -204,7 +204,7 @@ for name in "${names[@]}"; do
 done
 cat "$orders"
 [[ $(wc -l <"$orders") == "${#names[@]}" ]]
-! LC_ALL=C grep -q '[^!-~]' "$orders"
+! LC_ALL=C grep -q '[^!-~]' "$orders" || false
 grep -qxF 'x\033[31my' "$orders"
 for name in "${names[@]}"; do
 	off "$name"
@@ -256,7 +256,7 @@ for tracer in function function_graph; do
 done
 echo nop >$tracing/current_tracer
 echo >$tracing/set_ftrace_filter
-! sysctl -w kernel.ftrace_enabled=0
+! sysctl -w kernel.ftrace_enabled=0 || false
 [[ $(shown d1 rx_bytes) == 55 ]]
 echo 0 >$tracing/events/kprobes/ret/enable
 echo >$tracing/kprobe_events

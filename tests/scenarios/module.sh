@@ -18,7 +18,7 @@ n1 "$ipt" -F INPUT
 
 claim "it can when none does, and leaves nothing behind"
 unload
-! loaded
+! loaded || false
 [[ ! -e /proc/net/xt_pktstat ]]
 ! in_ns n1 test -e /proc/net/xt_pktstat || false
 
@@ -67,7 +67,7 @@ with_open() {
 	sleep 0.3
 	in_ns n1 "$ipt" -F INPUT
 	unload
-	! loaded
+	! loaded || false
 	echo >&"$go"
 	exec {go}>&-
 	wait $reader
