@@ -282,9 +282,10 @@ while (($(uptime) < end)); do
 		"d_$what"
 	done
 	echo "    $told"
+	# First the traffic: who reads byte by byte may never come to the end of it.
+	hush
 	((${#readers[@]} == 0)) || wait "${readers[@]}"
 	readers=()
-	hush
 	echo "    $(($(uptime) - began)) s"
 	conserve
 	echo "    $(($(uptime) - began)) s"
