@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short lab-kasan lab-rt lab-kcsan fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -110,14 +110,12 @@ lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PRE
 	@$(MAKE) --no-print-directory extension
 	@tests/lab/selftest
 	@# Most of what they do is one CPU's work: two side by side.
-	@$(MAKE) --no-print-directory -j2 lab-kasan lab-rt lab-kcsan
+	@tests/vm/everywhere kasan rt -- $(or $(SCENARIOS),all)
+	@tests/vm/everywhere kcsan -- $(or $(SCENARIOS),all)
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
 	@$(MAKE) --no-print-directory fuzz soak miri
-
-lab-kasan lab-rt lab-kcsan: lab-%:
-	@LAB=$* tests/lab/run $(or $(SCENARIOS),all)
 
 fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@tests/setup g++
