@@ -311,38 +311,30 @@ static unsigned int keeps;
 
 static int open_file(const char *path, int flags)
 {
-	unsigned int i;
-	int fd;
+	int fd = open(path, flags);
 
-	for (i = 0; i < keeps; i++)
-		if (!strcmp(kept[i].path, path))
-			return kept[i].fd;
-	fd = open(path, flags);
 	if (fd < 0)
 		die("%s: %m", path);
 	return fd;
 }
 
-static void close_file(int fd)
+/* -1: it does not stay open. */
+static int kept_file(const char *path)
 {
 	unsigned int i;
 
 	for (i = 0; i < keeps; i++)
-		if (kept[i].fd == fd)
-			return;
-	close(fd);
+		if (!strcmp(kept[i].path, path))
+			return kept[i].fd;
+	return -1;
 }
 
 static void keep(const char *path)
 {
-	int fd = open_file(path, O_RDWR);
-	unsigned int i;
-
-	for (i = 0; i < keeps; i++)
-		if (kept[i].fd == fd)
-			return;
-	strcpy(kept[keeps].path, path);
-	kept[keeps++].fd = fd;
+	if (kept_file(path) >= 0)
+		return;
+	kept[keeps].fd = open_file(path, O_RDWR);
+	strcpy(kept[keeps++].path, path);
 }
 
 static void keep_none(void)
@@ -353,14 +345,16 @@ static void keep_none(void)
 
 static const char *read_all(const char *path)
 {
-	int fd = open_file(path, O_RDONLY);
+	int stays = kept_file(path);
+	int fd = stays < 0 ? open_file(path, O_RDONLY) : stays;
 	ssize_t some, done = 0;
 
 	while ((some = pread(fd, back + done, sizeof(back) - 1 - done, done)) > 0)
 		done += some;
 	if (some < 0)
 		die("%s: %m", path);
-	close_file(fd);
+	if (stays < 0)
+		close(fd);
 	back[done] = 0;
 	return back;
 }
@@ -446,14 +440,17 @@ static void check_orders(const char *path)
 
 static int write_to(const char *path, const char *from, size_t len)
 {
-	int fd = open_file(path, O_WRONLY), status = 0;
+	int stays = kept_file(path);
+	int fd = stays < 0 ? open_file(path, O_WRONLY) : stays;
 	ssize_t written = pwrite(fd, from, len, 0);
+	int status = 0;
 
 	if (written < 0)
 		status = -errno;
 	else if ((size_t)written != len)
 		die("%s took %zd of %zu bytes", path, written, len);
-	close_file(fd);
+	if (stays < 0)
+		close(fd);
 	return status;
 }
 
@@ -527,6 +524,7 @@ static int round_of(unsigned int kind, char *path)
 	case 3:
 		strcpy(path, "/sys/kernel/update_stats/update_stats");
 		invent(put_order);
+		/* The device's may go, and others come. */
 		keep_none();
 		status = want_order();
 		if (status == 1) {
