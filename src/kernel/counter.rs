@@ -55,8 +55,8 @@ impl Shared {
     }
 
     /// Counts `frames` and `bytes` on this CPU's block, turning its window if it has ended, and
-    /// sets the fast path's deadline. False, and nothing is counted, where the clock was stepped back:
-    /// then [`Shared::count`]. Interrupts are off.
+    /// sets the fast path's deadline. False, and nothing is counted, where the clock was stepped
+    /// back: then [`Shared::count`]. Interrupts are off.
     #[inline(always)]
     pub fn count_onward(&self, block: &Block, moment: Moment, frames: u64, bytes: u64) -> bool {
         let closing = self.closing(block);
