@@ -43,7 +43,11 @@ exec {nap}<> <(:)
 sleep() { read -rt "$1" -u "$nap" || true; }
 
 # Seconds of a clock that no `date -s` moves.
-uptime() { cut -d. -f1 /proc/uptime; }
+uptime() {
+	local seconds _
+	IFS=. read -r seconds _ </proc/uptime
+	echo "$seconds"
+}
 
 # wait_until CONDITION: until this, evaluated again and again, is true; 60 s, then failure.
 wait_until() {
@@ -183,7 +187,7 @@ gone() { ! exists "$1"; }
 # status_key COUNTER KEY
 status_key() { in_ns "$ns" sed -n "s/^$2: //p" "$(proc "$1" status)"; }
 # totals COUNTER: `frames bytes`.
-totals() { in_ns "$ns" sed -n 's/^frames: //p; s/^bytes: //p' "$(proc "$1" status)" | xargs; }
+totals() { in_ns "$ns" awk '/^frames: / { frames = $2 } /^bytes: / { print frames, $2 }' "$(proc "$1" status)"; }
 
 # The rows of a counter that this scenario has read so far.
 rows_file() { echo "/run/scratch/rows.$ns.$1"; }

@@ -11,17 +11,21 @@ for at in "${where[@]}"; do
 	read -r table chain <<<"$at"
 	# Not n1: a transcript of these is one line.
 	in_ns n1 "$ipt" -t "$table" -A "$chain" -m pktstat --period 100 --samples 100 --name "$table.$chain"
+	files+=("$(proc "$table.$chain" status)")
 done
 echo "[n1] $ipt -t TABLE -A CHAIN -m pktstat --period 100 --samples 100 --name TABLE.CHAIN: ${where[*]}"
 
-# agree: each counter and its rule have the same numbers. Twice: the reads are not at one moment.
-agree() {
-	local at table chain
-	for at in "${where[@]}"; do
-		read -r table chain <<<"$at"
-		wait_until '[[ $(totals '"$table.$chain"') == "$(counters -t '"$table $chain"' 1)" ]]'
-	done
+# all_totals, all_counters: `COUNTER FRAMES BYTES` of each, in order.
+all_totals() {
+	in_ns n1 awk '/^frames: / { frames = $2 } /^bytes: / { split(FILENAME, at, "/"); print at[5], frames, $2 }' \
+		"${files[@]}" | sort
 }
+all_counters() {
+	in_ns n1 "$ipt-save" -c | sed -n 's/^\[\([0-9]*\):\([0-9]*\)\] .* --name "\?\([^" ]*\).*/\3 \1 \2/p' | sort
+}
+# agree: each counter and its rule have the same numbers, if not at once: they are not read at one moment.
+agree() { wait_until '[[ $(all_totals) == "$(all_counters)" ]]'; }
+[[ $(all_totals | wc -l) == "${#where[@]}" ]]
 ping=(ping -q -i 0.02)
 
 claim "in every table and chain, of small packets and large, whole and in fragments"
@@ -41,10 +45,7 @@ n0 "${ping[@]}" -c 3 -s 60000 "$addr1"
 n0 "${ping[@]}" -c 3 -s 3000 "$addr2"
 send_udp 10 1400
 agree
-for at in "${where[@]}"; do
-	read -r table chain <<<"$at"
-	[[ $(totals "$table.$chain") != "0 0" ]]
-done
+! all_totals | grep ' 0 0$' || false
 
 # tcp BYTES ADDRESS NS: sends them and sees them arrive.
 tcp() {
@@ -82,5 +83,5 @@ done
 for at in "${where[@]}"; do
 	read -r table chain <<<"$at"
 	wait_until 'drained '"$table.$chain"
-	[[ $(totals "$table.$chain") == "$(counters -t "$table" "$chain" 2)" ]]
 done
+[[ $(all_totals) == "$(all_counters)" ]]
