@@ -35,6 +35,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "fail_nth.h"
 
 #define NTH_MAX 100000
 
@@ -203,48 +204,21 @@ static const struct operation {
 
 /* --- The faults ---------------------------------------------------------------------------------- */
 
-static int open_own(const char *name)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/thread-self/%s", name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		err(1, "%s", path);
-	return fd;
-}
-
-/* Twice: the first may be where the fault goes. */
-static void put(int fd, int number)
-{
-	char digits[16];
-	int size = sprintf(digits, "%d", number);
-
-	if (pwrite(fd, digits, size, 0) != size && pwrite(fd, digits, size, 0) != size)
-		err(1, "%d", number);
-}
-
 static void arm(int nth)
 {
 	if (all_later)
-		put(later_file, 1);
-	put(nth_file, nth);
+		put_faults(later_file, 1);
+	put_faults(nth_file, nth);
 }
 
 /* How many faults are left. */
 static int disarm(void)
 {
-	char digits[16] = "";
-	ssize_t n = pread(nth_file, digits, sizeof(digits) - 1, 0);
+	int left = end_faults(nth_file);
 
-	if (n < 0 && errno != EFAULT)
-		err(1, "fail-nth");
-	put(nth_file, 0);
 	if (all_later)
-		put(later_file, 0);
-	/* One was left, and hit this reading. */
-	return n < 0 ? 1 : atoi(digits);
+		put_faults(later_file, 0);
+	return left;
 }
 
 static void shell(const char *command)
@@ -376,8 +350,8 @@ int main(int argc, char **argv)
 	args = argv + optind + 1;
 
 	if (!dry) {
-		nth_file = open_own("fail-nth");
-		later_file = open_own("make-it-fail");
+		nth_file = open_faults("fail-nth");
+		later_file = open_faults("make-it-fail");
 	}
 	/* A page of this program that is not there yet is not what is to fail. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))

@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <linux/netfilter.h>
+#include "fail_nth.h"
 #include "hostile.h"
 #include "seeded.h"
 
@@ -321,28 +322,6 @@ static void control(void)
 	clear();
 }
 
-/* Has the nth thing fail that can, from here on; or none. */
-static void arm(int fd, int nth)
-{
-	char text[16];
-
-	sprintf(text, "%d", nth);
-	if (write(fd, text, strlen(text)) < 0)
-		die("fail-nth");
-}
-
-/* Whether the fault is still to come; then it is one of these that it meets. */
-static int disarm(int fd)
-{
-	char text[16] = "";
-	ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
-	int left = size < 0 || atoi(text);
-
-	if ((size < 0 || write(fd, "0", 1) < 0) && errno != EFAULT)
-		die("fail-nth");
-	return left;
-}
-
 static void sweep(void)
 {
 	const struct input input = good();
@@ -351,13 +330,11 @@ static void sweep(void)
 	/* tests/vm/damage knows who asked for it. */
 	prctl(PR_SET_NAME, "fail-nth");
 	for (nth = 1; nth < 2000 && !left; nth++) {
-		int fd = open("/proc/thread-self/fail-nth", O_RDWR), status;
+		int fd = open_faults("fail-nth"), status;
 
-		if (fd < 0)
-			die("/proc/thread-self/fail-nth");
-		arm(fd, nth);
+		put_faults(fd, nth);
 		status = place->backend->add(&input);
-		left = disarm(fd);
+		left = end_faults(fd);
 		close(fd);
 		if (status && status != -ENOMEM && status != -EFAULT && status != -ENOBUFS)
 			die("allocation %d: %d", nth, status);
