@@ -189,6 +189,18 @@ status_key() { in_ns "$ns" sed -n "s/^$2: //p" "$(proc "$1" status)"; }
 # totals COUNTER: `frames bytes`.
 totals() { in_ns "$ns" awk '/^frames: / { frames = $2 } /^bytes: / { print frames, $2 }' "$(proc "$1" status)"; }
 
+# All at once, as lines of `COUNTER frames bytes`, in order. we_say: each counter.
+we_say() {
+	in_ns "$ns" bash -c 'cd /proc/net/xt_pktstat && grep -E "^(frames|bytes):" */status' |
+		sed -E 's|/status:| |' | awk '{ $2 == "frames:" ? f[$1] = $3 : b[$1] = $3 }
+			END { for (name in f) print name, f[name], b[name] }' | sort
+}
+# rules_say PROGRAM [OPTION OF PROGRAM-save...]: each rule with a counter, as iptables counts it.
+rules_say() {
+	in_ns "$ns" "$1-save" -c "${@:2}" |
+		sed -nE 's/^\[([0-9]+):([0-9]+)\].*--(name|id) "?([^" ]+).*/\4 \1 \2/p' | sort
+}
+
 # The rows of a counter that this scenario has read so far.
 rows_file() { echo "/run/scratch/rows.$ns.$1"; }
 # rows COUNTER: reads the rows that there are, shows them and keeps them for `sum_rows`.
@@ -256,8 +268,8 @@ export enabled counter nout
 # multicast groups, up to a second after the addresses, is dropped before kstat sees it.
 kstat_topology() {
 	# What a scenario before this one left, had it failed.
-	nft flush ruleset
 	nft -f - <<-END
+		flush ruleset
 		table ip6 quiet {
 			chain output {
 				type filter hook output priority raw

@@ -61,21 +61,12 @@ done
 counters=(shared {in,out,wire,fwd}{4,6} 4 6 {in,out,fwd}{4,6}.m)
 [[ $(in_ns n1 ls /proc/net/xt_pktstat | xargs) == "$(printf '%s\n' "${counters[@]}" | sort | xargs)" ]]
 
-# Lines of `COUNTER frames bytes`, sorted: what iptables counted, but for `--wire`, which is
-# another sum; and what we did.
+# What iptables counted, as `we_say` has it, but for `--wire`, which is another sum.
 iptables_says() {
 	{
 		in_ns n1 nfacct
-		for family in 4 6; do
-			in_ns n1 "${tool[$family]}-save" -c -t filter |
-				sed -nE 's/^\[([0-9]+):([0-9]+)\].*--(name|id) ([^ ]+).*/\4 \1 \2/p'
-		done
+		for family in 4 6; do rules_say "${tool[$family]}" -t filter; done
 	} | sums
-}
-we_say() {
-	in_ns n1 bash -c 'cd /proc/net/xt_pktstat && grep -E "^(frames|bytes):" */status' |
-		sed -E 's|/status:| |' | awk '{ $2 == "frames:" ? f[$1] = $3 : b[$1] = $3 }
-			END { for (name in f) print name, f[name], b[name] }' | sort
 }
 # sums: of lines of the same name.
 sums() {

@@ -11,21 +11,12 @@ for at in "${where[@]}"; do
 	read -r table chain <<<"$at"
 	# Not n1: a transcript of these is one line.
 	in_ns n1 "$ipt" -t "$table" -A "$chain" -m pktstat --period 100 --samples 100 --name "$table.$chain"
-	files+=("$(proc "$table.$chain" status)")
 done
 echo "[n1] $ipt -t TABLE -A CHAIN -m pktstat --period 100 --samples 100 --name TABLE.CHAIN: ${where[*]}"
 
-# all_totals, all_counters: `COUNTER FRAMES BYTES` of each, in order.
-all_totals() {
-	in_ns n1 awk '/^frames: / { frames = $2 } /^bytes: / { split(FILENAME, at, "/"); print at[5], frames, $2 }' \
-		"${files[@]}" | sort
-}
-all_counters() {
-	in_ns n1 "$ipt-save" -c | sed -n 's/^\[\([0-9]*\):\([0-9]*\)\] .* --name "\?\([^" ]*\).*/\3 \1 \2/p' | sort
-}
 # agree: each counter and its rule have the same numbers, if not at once: they are not read at one moment.
-agree() { wait_until '[[ $(all_totals) == "$(all_counters)" ]]'; }
-[[ $(all_totals | wc -l) == "${#where[@]}" ]]
+agree() { wait_until '[[ $(we_say) == "$(rules_say "$ipt")" ]]'; }
+[[ $(we_say | wc -l) == "${#where[@]}" ]]
 ping=(ping -q -i 0.02)
 
 claim "in every table and chain, of small packets and large, whole and in fragments"
@@ -45,7 +36,7 @@ n0 "${ping[@]}" -c 3 -s 60000 "$addr1"
 n0 "${ping[@]}" -c 3 -s 3000 "$addr2"
 send_udp 10 1400
 agree
-! all_totals | grep ' 0 0$' || false
+! we_say | grep ' 0 0$' || false
 
 # tcp BYTES ADDRESS NS: sends them and sees them arrive.
 tcp() {
@@ -84,4 +75,4 @@ for at in "${where[@]}"; do
 	read -r table chain <<<"$at"
 	wait_until 'drained '"$table.$chain"
 done
-[[ $(all_totals) == "$(all_counters)" ]]
+[[ $(we_say) == "$(rules_say "$ipt")" ]]
