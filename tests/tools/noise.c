@@ -309,15 +309,6 @@ static struct {
 } kept[FIELDS];
 static unsigned int keeps;
 
-static int open_file(const char *path, int flags)
-{
-	int fd = open(path, flags);
-
-	if (fd < 0)
-		die("%s: %m", path);
-	return fd;
-}
-
 /* -1: it does not stay open. */
 static int kept_file(const char *path)
 {
@@ -327,6 +318,16 @@ static int kept_file(const char *path)
 		if (!strcmp(kept[i].path, path))
 			return kept[i].fd;
 	return -1;
+}
+
+static int open_file(const char *path, int flags)
+{
+	int stays = kept_file(path);
+	int fd = stays < 0 ? open(path, flags) : dup(stays);
+
+	if (fd < 0)
+		die("%s: %m", path);
+	return fd;
 }
 
 static void keep(const char *path)
@@ -345,16 +346,14 @@ static void keep_none(void)
 
 static const char *read_all(const char *path)
 {
-	int stays = kept_file(path);
-	int fd = stays < 0 ? open_file(path, O_RDONLY) : stays;
+	int fd = open_file(path, O_RDONLY);
 	ssize_t some, done = 0;
 
 	while ((some = pread(fd, back + done, sizeof(back) - 1 - done, done)) > 0)
 		done += some;
 	if (some < 0)
 		die("%s: %m", path);
-	if (stays < 0)
-		close(fd);
+	close(fd);
 	back[done] = 0;
 	return back;
 }
@@ -440,17 +439,14 @@ static void check_orders(const char *path)
 
 static int write_to(const char *path, const char *from, size_t len)
 {
-	int stays = kept_file(path);
-	int fd = stays < 0 ? open_file(path, O_WRONLY) : stays;
+	int fd = open_file(path, O_WRONLY), status = 0;
 	ssize_t written = pwrite(fd, from, len, 0);
-	int status = 0;
 
 	if (written < 0)
 		status = -errno;
 	else if ((size_t)written != len)
 		die("%s took %zd of %zu bytes", path, written, len);
-	if (stays < 0)
-		close(fd);
+	close(fd);
 	return status;
 }
 
@@ -524,7 +520,7 @@ static int round_of(unsigned int kind, char *path)
 	case 3:
 		strcpy(path, "/sys/kernel/update_stats/update_stats");
 		invent(put_order);
-		/* The device's may go, and others come. */
+		/* The devices' files may go, and others come. */
 		keep_none();
 		status = want_order();
 		if (status == 1) {
