@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -104,18 +104,31 @@ lab-short: extension
 	@tests/setup gcc-12-multilib libc6-dev-i386
 	@tests/lab/run -l lab rows:nft4 netns:nft4
 
-# The first time its kernels are built: half an hour of one CPU each.
-lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
+# The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
+# what ended red is run alone, and there is no need to run all at once.
+lab: lab-ready ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
+	@$(MAKE) --no-print-directory lab-planted
+	@# Most of what they do is one CPU's work: two side by side, the longest first.
+	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-kcsan
+	@$(MAKE) --no-print-directory lab-soak fuzz soak miri
+
+lab-ready:
 	@tests/setup bc bison flex libelf-dev libssl-dev gcc-12-multilib libc6-dev-i386
 	@$(MAKE) --no-print-directory extension
+
+# Bugs that it must see.
+lab-planted: lab-ready
 	@tests/lab/selftest
-	@# Most of what they do is one CPU's work: two side by side.
-	@tests/vm/everywhere kasan rt -- $(or $(SCENARIOS),all)
-	@tests/vm/everywhere kcsan -- $(or $(SCENARIOS),all)
+
+lab-kasan lab-rt lab-kcsan: lab-%: lab-ready
+	@tests/vm/everywhere $* -- $(or $(SCENARIOS),all)
+
+# What goes against the module: races, allocations that fail, 32-bit programs.
+lab-races: lab-ready
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
-	@$(MAKE) --no-print-directory vm-6.12
+
+lab-soak: vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
-	@$(MAKE) --no-print-directory fuzz soak miri
 
 fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@tests/setup g++
