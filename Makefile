@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -109,7 +109,7 @@ lab-short: extension
 lab: lab-ready ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
-	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-kcsan
+	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-hostile lab-kcsan
 	@$(MAKE) --no-print-directory lab-soak fuzz soak miri
 
 lab-ready:
@@ -126,6 +126,11 @@ lab-kasan lab-rt lab-kcsan: lab-%: lab-ready
 # What goes against the module: races, allocations that fail, 32-bit programs.
 lab-races: lab-ready
 	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
+
+# 50,000 hostile rules and 200,000 writes; the seed is in the log, and SEED= repeats it.
+lab-hostile: lab-ready
+	@tests/lab/run -t 3600 -l hostile \
+		-a "pktstat_inputs=12500 pktstat_writes=200000 $(if $(SEED),pktstat_seed=$(SEED))" hostile noise
 
 lab-soak: vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
