@@ -249,9 +249,10 @@ refused() {
 	[[ $said == $pattern ]]
 }
 
-# logged PATTERN: whether the kernel log says so (a glob within one line) since `log_mark`.
+# logged REGEX: whether a line of the kernel log says so since `log_mark`.
 log_mark() { mark=$(dmesg | wc -l); }
-logged() { dmesg | tail -n +$((mark + 1)) | grep -qE "$1"; }
+# With -q the grep would not read on, and what fills the pipe would fail.
+logged() { dmesg | tail -n +$((mark + 1)) | grep -E "$1" >/dev/null; }
 mark=0
 
 # --- kstat --------------------------------------------------------------------------------------
