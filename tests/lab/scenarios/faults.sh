@@ -106,7 +106,7 @@ faults -e 5 -o -b 'rmmod xt_pktstat && modprobe xt_pktstat' write "$enabled" 1
 claim "loading the module, from before its own code runs to the end"
 rmmod xt_pktstat
 log_mark
-faults -l 100 -e 10 load "$module"
+faults -l 150 -e 10 load "$module"
 # The first is the kernel's, before; the others are made by the module, early and late.
 for kobject in notes kstat update_stats; do logged "kobject_add_internal failed for $kobject "; done
 [[ ! -e /proc/net/xt_pktstat && ! -e /proc/kstat && ! -e /sys/kernel/kstat && ! -e /sys/kernel/update_stats ]]
