@@ -106,7 +106,7 @@ lab-short: extension
 
 # The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
 # what ended red is run alone, and there is no need to run all at once.
-lab: lab-ready ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
 	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-hostile lab-kcsan
