@@ -123,9 +123,11 @@ lab-planted: lab-ready
 lab-kasan lab-rt lab-kcsan: lab-%: lab-ready
 	@tests/vm/everywhere $* -- $(or $(SCENARIOS),all)
 
-# What goes against the module: races, allocations that fail, 32-bit programs.
+# What goes against the module: races, allocations that fail, 32-bit programs. There xt_recent is
+# not a module.
 lab-races: lab-ready
-	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab all
+	@tests/lab/run $(if $(LONG),-t 900 -a pktstat_race_seconds=600) -d tests/lab/scenarios -l lab \
+		compat deadlock:pktstat faults races soak
 
 # 50,000 hostile rules and 200,000 writes; the seed is in the log, and SEED= repeats it.
 lab-hostile: lab-ready
@@ -133,7 +135,7 @@ lab-hostile: lab-ready
 		-a "pktstat_inputs=12500 pktstat_writes=200000 $(if $(SEED),pktstat_seed=$(SEED))" hostile noise
 
 lab-soak: vm-6.12
-	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 soak
+	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 deadlock soak
 
 fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
 	@tests/setup g++
