@@ -26,9 +26,10 @@ import traceback
 
 # How long to wait for what must come; a loaded machine takes its time.
 PATIENCE = 200
-# After how long a rule that has the kernel load the module is in the way (s): see `run`. The kernel
-# calls a task hung that waits for 120.
+# After how long a rule that has the kernel load the module is in the way (s), and what `run` gives
+# then. The kernel calls a task hung that waits for 120.
 IN_THE_WAY = 40
+UNTIED = "killed, for it had all others wait"
 COUNTERS = "/proc/net/xt_pktstat"
 ORDERS = "/sys/kernel/update_stats/update_stats"
 # Of files that go while they are open, or before.
@@ -93,24 +94,26 @@ def wait(condition, what):
         time.sleep(0.02)
 
 
-UNTIED = "killed, for it had all others wait"
+def loads_a_match(pid):
+    """Whether that is what it stands in: a rule for nftables, whose lock it has meanwhile."""
+    return "nft_match_select_ops+" in (tried((errno.ESRCH,), read_text, f"/proc/{pid}/stack") or "")
 
 
 def run(*command, text=None, may_fail=False):
     """Whether it ended well, and what it said.
 
-    nftables loads a match with a lock held. There, whoever waits long may be in a deadlock of the
-    kernel's own (SECURITY.md), and is killed, which unties it. All other waits are left to the
-    kernel to complain of.
+    Whoever loads a match for long may be in a deadlock of the kernel's own (SECURITY.md), and is
+    killed, which unties it. All other waits are left to the kernel to complain of.
     """
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
         said = None
         while said is None:
             try:
                 said = process.communicate(text, timeout=IN_THE_WAY)[0]
             except subprocess.TimeoutExpired:
                 text = None  # it has it
-                if "nft_match_select_ops+" in (tried((errno.ESRCH,), read_text, f"/proc/{process.pid}/stack") or ""):
+                if loads_a_match(process.pid):
                     process.kill()
                     process.wait()
                     said = UNTIED
@@ -332,7 +335,7 @@ def poller():
 # --- Rules. ---------------------------------------------------------------------------------------
 
 def refused(said):
-    """A rule was not added. There is one reason: the module went in the middle of it."""
+    """A rule was not added: it had to be killed, or else the module went in the middle of it."""
     if said == UNTIED:
         count("untied")
         return
@@ -360,8 +363,9 @@ class Tables:
         added, said = run(self.tool, "-w", "-A", "race", "-p", "udp", *self.match, may_fail=True)
         if not added:
             refused(said)
-            # Killed, it may have come as far.
-            self.ipt("-F", "race")
+            if said == UNTIED:
+                # It may be there all the same.
+                self.ipt("-F", "race")
         return added
 
     def status(self):
@@ -477,7 +481,7 @@ def changes_nft4():
 
 @player("n1", untied=1)
 def tied():
-    """Until it is one that is in the way: scenarios/deadlock makes it so."""
+    """Adds rules until one had to be killed: scenarios/deadlock sees to it."""
     tables = Tables("nft", 4)
     tables.ipt("-N", "race")
     while running():
