@@ -14,12 +14,10 @@ seconds=$(boot_word seconds) seed=$(boot_word seed)
 seconds=${seconds:-20} seed=${seed:-$((SRANDOM % 1000000))}
 echo "    make test-conservation SECONDS=$seconds SEED=$seed"
 
-# one WORD...: one of them; upto N: 0 to N-1, in $drawn: a subshell would draw from its own copy.
-one() {
-	drawn=$((RANDOM % $# + 1))
-	drawn=${!drawn}
-}
-upto() { drawn=$((RANDOM % $1)); }
+# pick NAME WORD...: that variable becomes one of them; draw NAME N: 0 to N-1. By name: a subshell
+# would draw from its own copy of RANDOM.
+pick() { printf -v "$1" %s "${@:RANDOM % ($# - 1) + 2:1}"; }
+draw() { printf -v "$1" %s $((RANDOM % $2)); }
 
 topology 3
 offload on
@@ -65,7 +63,8 @@ counters=(shared {in,out,wire,fwd}{4,6} 4 6 {in,out,fwd}{4,6}.m)
 iptables_says() {
 	{
 		in_ns n1 nfacct
-		for family in 4 6; do rules_say "${tool[$family]}" -t filter; done
+		rules_say "${tool[4]}" -t filter
+		rules_say "${tool[6]}" -t filter
 	} | sums
 }
 # sums: of lines of the same name.
@@ -121,24 +120,25 @@ senders=()
 send() {
 	local cpu payload burst gap port options=()
 	# On one CPU, or wherever the scheduler moves it.
-	one 0 1 2 3 0-3 0-3 && cpu=$drawn
-	one 0 1 100 100 1400 3000 20000 && payload=$drawn
+	pick cpu 0 1 2 3 0-3 0-3
+	pick payload 0 1 100 100 1400 3000 20000
 	((payload < 20000)) || options=(-g 1000)
-	one 1 2 5 10 && burst=$drawn
-	one 1000 5000 20000 50000 && gap=$drawn
-	upto 1000 && port=$((drawn + 1000))
+	pick burst 1 2 5 10
+	pick gap 1000 5000 20000 50000
+	draw port 1000
 	told+=" $2>$3/$1@$cpu:$payload*$burst/$gap"
 	# Itself in the background, not a shell that waits for it: it is killed and moved.
-	nsenter --net="/run/netns/$2" taskset -c "$cpu" udp "${options[@]}" -b "$burst" -i "$gap" -p "$port" \
+	nsenter --net="/run/netns/$2" taskset -c "$cpu" udp "${options[@]}" -b "$burst" -i "$gap" -p "$((port + 1000))" \
 		"${address[$3-$1]}" 1000000000 "$payload" >/dev/null 2>&1 &
 	senders+=($!)
 }
 # stream: some TCP.
 stream() {
-	local from to family size
-	one 'n0 n1' 'n0 n2' 'n1 n2' && read -r from to <<<"$drawn"
-	one 4 6 && family=$drawn
-	one 1 1000 300000 2000000 && size=$drawn
+	local ends from to family size
+	pick ends 'n0 n1' 'n0 n2' 'n1 n2'
+	read -r from to <<<"$ends"
+	pick family 4 6
+	pick size 1 1000 300000 2000000
 	told+=" $from>$to/$family:tcp*$size"
 	head -c "$size" /dev/zero | nsenter --net="/run/netns/$from" nc -N "${address[$to-$family]}" 5000 >/dev/null 2>&1 &
 	senders+=($!)
@@ -154,24 +154,30 @@ hush() {
 # reader: opens a random counter a few times and reads as badly as can be, in the background.
 readers=()
 reader() {
-	local counter opens plan=() verbs
-	one "${counters[@]}" && counter=$drawn
-	upto 4 && opens=$((drawn + 1))
+	local counter opens plan=() verb verbs size more
+	pick counter "${counters[@]}"
+	draw opens 4
 	told+=" read:$counter"
-	while ((opens--)); do
+	while ((opens-- >= 0)); do
 		verbs=
 		while
-			one read read all bad half pread seek poll epoll
-			case $drawn in
-			read) upto 120 && verbs+=" read=$((drawn + 1))" ;;
-			all) one 1 7 29 512 4096 65536 && verbs+=" all=$drawn" ;;
+			pick verb read read all bad half pread seek poll epoll
+			case $verb in
+			read) draw size 120 ;;
+			all) pick size 1 7 29 512 4096 65536 ;;
+			half) draw size 90 ;;
+			poll | epoll) pick size 0 1 20 ;;
+			esac
+			case $verb in
+			read | half) verbs+=" $verb=$((size + 1))" ;;
+			all) verbs+=" all=$size" ;;
 			bad) verbs+=' bad=4096' ;;
-			half) upto 90 && verbs+=" half=$((drawn + 1))" ;;
 			pread) verbs+=' pread=50,0' ;;
 			seek) verbs+=' seek=0' ;;
-			poll | epoll) one 0 1 20 && verbs+=" poll=$drawn" ;;
+			poll | epoll) verbs+=" poll=$size" ;;
 			esac
-			upto 3 && ((drawn))
+			draw more 3
+			((more))
 		do :; done
 		plan+=("$verbs")
 	done
@@ -217,19 +223,21 @@ d_restore_fails() {
 d_restore_nonsense() { ! { save -t mangle | sed 's/^COMMIT/-A INPUT -j nowhere\n&/' | restore 2>/dev/null; }; }
 d_hour_on() { date -s '+1 hour' >/dev/null; }
 d_clock() {
-	one 0 3600 -3600 31536000 -31536000 1 -1
-	date -s "@$((epoch + $(uptime) + drawn))" >/dev/null
+	local step
+	pick step 0 3600 -3600 31536000 -31536000 1 -1
+	date -s "@$((epoch + $(uptime) + step))" >/dev/null
 }
 d_cpu() {
-	upto 3
-	echo 0 >"/sys/devices/system/cpu/cpu$((drawn + 1))/online"
-	echo 1 >"/sys/devices/system/cpu/cpu$((drawn + 1))/online"
+	local cpu
+	pick cpu 1 2 3
+	echo 0 >"/sys/devices/system/cpu/cpu$cpu/online"
+	echo 1 >"/sys/devices/system/cpu/cpu$cpu/online"
 }
 d_move() {
-	local pid
+	local pid cpu
 	for pid in "${senders[@]}"; do
-		one 0 1 2 3 0-3
-		taskset -cp "$drawn" "$pid" >/dev/null 2>&1 || true
+		pick cpu 0 1 2 3 0-3
+		taskset -cp "$cpu" "$pid" >/dev/null 2>&1 || true
 	done
 }
 d_namespace() {
@@ -256,17 +264,18 @@ while (($(uptime) < end)); do
 	# Into, out of and through the router that counts.
 	for family in 4 6; do
 		send $family n0 n1
-		one n0 n2 && send $family n1 "$drawn"
+		pick to n0 n2
+		send $family n1 "$to"
 		send $family n0 n2
 	done
-	upto 3 && n=$drawn
+	draw n 3
 	while ((n--)); do stream; done
 	# In some rounds nobody reads: the FIFOs run over.
-	upto 4 && reading=$drawn
-	upto 3 && n=$((drawn + 4))
-	while ((n--)); do
-		one 4 6 && f=$drawn
-		one "${disturbances[@]}" && what=$drawn
+	draw reading 4
+	draw n 3
+	while ((n-- > -4)); do
+		pick f 4 6
+		pick what "${disturbances[@]}"
 		((reading == 0)) || reader
 		told+=" $what/$f"
 		times[$what]=$((${times[$what]:-0} + 1))

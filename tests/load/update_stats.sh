@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # update_stats: what is written is what every tool shows, on every kind of device, and what the
 # device counts later is added on top.
 # timeout: 900
@@ -67,7 +68,7 @@ make_virtio() {
 	local pci
 	modprobe -a virtio_pci virtio_net
 	for pci in /sys/class/net/*/device/driver; do
-		[[ $(readlink "$pci") == */virtio_net ]] && echo "${pci:15}"
+		[[ $(readlink "$pci") != */virtio_net ]] || echo "${pci:15}"
 	done
 	ip link set eth0 address $mac1
 	ip link set eth1 address $mac2
@@ -205,7 +206,8 @@ holds() {
 	cat /run/wanted >"$(stat_file "$dev" all)"
 	everywhere "$dev"
 	# One by one too, and other values.
-	awk '{ printf "%s %.0f\n", $1, $2 + 5 }' /run/wanted >/run/wanted2 && mv /run/wanted2 /run/wanted
+	awk '{ printf "%s %.0f\n", $1, $2 + 5 }' /run/wanted >/run/wanted2
+mv /run/wanted2 /run/wanted
 	while read -r name value; do echo "$value" >"$(stat_file "$dev" "$name")"; done </run/wanted
 	everywhere "$dev"
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Which rule -D means when several differ in nothing but their number.
 # variants: legacy4 legacy6 nft4 nft6
 
@@ -24,7 +25,10 @@ fresh 3 4 5
 # shellcheck disable=SC2086 # words
 {
 	n1 "$ipt" -D INPUT $spec --id 4
-	[[ $(left) == "3 5" ]] && exists 3 && gone 4 && exists 5
+	[[ $(left) == "3 5" ]]
+	exists 3
+	gone 4
+	exists 5
 	n1 "$ipt" -D INPUT $spec
 	[[ $(left) == 5 ]]
 	refused 1 '*' n1 "$ipt" -D INPUT $spec --id 3
@@ -77,7 +81,8 @@ restore <<-END
 	-D INPUT $spec --name web
 	COMMIT
 END
-[[ $(left) == 3 ]] && gone web
+[[ $(left) == 3 ]]
+gone web
 
 claim "a rule that counts twice is deleted as it was saved"
 in_ns n1 "$ipt" -F INPUT
@@ -89,5 +94,7 @@ in_ns n1 "$ipt" -F INPUT
 	n1 "$ipt" -C INPUT $saved
 	n1 "$ipt" -D INPUT $saved
 	[[ $(in_ns n1 "$ipt" -S INPUT | grep -c pktstat) == 1 ]]
-	exists 8 && gone 7 && gone 9
+	exists 8
+	gone 7
+	gone 9
 }

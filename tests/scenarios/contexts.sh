@@ -83,8 +83,16 @@ in_ns n1 sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-ca
 ip -n n0 addr flush dev v01
 ip -n n2 addr flush dev v21
 case $family in
-4) ip -n n0 addr add 10.9.0.1/24 dev v01 && ip -n n2 addr add 10.9.0.3/24 dev v21 && addr2=10.9.0.3 ;;
-6) ip -n n0 addr add fd09::1/64 dev v01 nodad && ip -n n2 addr add fd09::3/64 dev v21 nodad && addr2=fd09::3 ;;
+4)
+	addr2=10.9.0.3
+	ip -n n0 addr add 10.9.0.1/24 dev v01
+	ip -n n2 addr add 10.9.0.3/24 dev v21
+	;;
+6)
+	addr2=fd09::3
+	ip -n n0 addr add fd09::1/64 dev v01 nodad
+	ip -n n2 addr add fd09::3/64 dev v21 nodad
+	;;
 esac
 ip -n n0 neigh replace "$addr2" lladdr 02:00:00:00:02:01 dev v01 nud permanent
 n1 "$ipt" -t raw -A PREROUTING -p udp -m pktstat --period 100us --samples 500 --name bridge.pre

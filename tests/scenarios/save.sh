@@ -82,7 +82,9 @@ n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20
 n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20
 n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20
 n1 "$ipt" -D INPUT -m pktstat --period 100 --samples 20 --id 1
-exists 0 && gone 1 && exists 2
+exists 0
+gone 1
+exists 2
 
 claim "a new rule takes the lowest free number"
 n1 "$ipt" -I INPUT -m pktstat --period 5 --samples 20
