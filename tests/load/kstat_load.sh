@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2086 # paths without blanks
 # kstat on four CPUs under load: exact steps, nothing lost, whatever is done to it meanwhile.
 # cpus: 4
 # timeout: 600

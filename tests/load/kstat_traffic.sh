@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2086 # paths without blanks
 # kstat on traffic of every kind, against nft's own counters at the same place.
 # cpus: 2
 # timeout: 400

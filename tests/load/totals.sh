@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Beyond what 32 bits can count.
 # variants: legacy4 nft6
 # timeout: 900

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # update_stats: which interfaces are on, who may say so, and what becomes of those that change.
 # timeout: 600
 # cpus: 2

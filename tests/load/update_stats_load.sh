@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # update_stats: many interfaces, and many who read, write and take away at the same time.
 # timeout: 1800
 # cpus: 2

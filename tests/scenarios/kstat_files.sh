@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2086 # paths without blanks
 # kstat's files: what they take, what they refuse and what they show.
 # cpus: 2
 # timeout: 300

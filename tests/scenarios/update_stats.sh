@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # update_stats: what is written is what every tool shows, for every kind of device.
 # timeout: 600
 # cpus: 2

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # Falls into the bug that the kernel command line names.
 
 claim "the bug goes unseen"
