@@ -80,6 +80,21 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 #define pktstat_ftrace_enter ftrace_regs_set_instruction_pointer
 #endif
 #endif
+
+/*
+ * Before 5.18 a filter takes no function but the place in it that ftrace
+ * patches, which is one of its first instructions.
+ */
+static inline int pktstat_ftrace_filter(struct ftrace_ops *ops,
+					unsigned long function, bool remove)
+{
+	int err = -EINVAL;
+	int offset;
+
+	for (offset = 0; err == -EINVAL && offset <= 16; offset += 4)
+		err = ftrace_set_filter_ip(ops, function + offset, remove, 0);
+	return err;
+}
 #endif
 
 /* Whether the fast path's ticks keep time: the kernel trusts its own TSC. */

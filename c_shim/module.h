@@ -39,13 +39,4 @@ void pktstat_kstat_exit(void);
 int pktstat_update_stats_init(void);
 void pktstat_update_stats_exit(void);
 
-/* Sends callers of dev_get_stats() outside the module to pktstat_shown(). */
-struct net_device;
-struct rtnl_link_stats64;
-int pktstat_redirect_start(void);
-void pktstat_redirect_stop(void);
-void pktstat_redirect_drain(void);
-struct rtnl_link_stats64 *pktstat_shown(struct net_device *dev,
-					struct rtnl_link_stats64 *stats);
-
 #endif

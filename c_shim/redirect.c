@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sends the kernel's callers of dev_get_stats() to pktstat_shown(), the way
- * livepatch replaces a function: ftrace enters another one in its place.
+ * Replaces dev_get_stats() for its callers in the kernel, the way livepatch
+ * does: ftrace enters another function in its place.
  *
  * Unlike a kretprobe this has no pool of instances that can run dry, so no
  * call is ever missed; it neither needs kprobes nor wraps a return address,
- * and it has nothing to do with what the device's driver is. At most one
- * such redirection of a function can exist: the kernel sees to that.
+ * and it works for every driver. The kernel allows one such redirection of a
+ * function at a time.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": update_stats: " fmt
 
@@ -21,30 +21,30 @@
 #include <net/net_namespace.h>
 
 #include "compat.h"
-#include "module.h"
+#include "update_stats.h"
 
 #ifdef PKTSTAT_CAN_REDIRECT
 
-/* Tasks in instead(). */
+/* Tasks in enter_replacement(). */
 static atomic_t inside;
-/* Calls from elsewhere are redirected. */
+/* Calls from outside the module are redirected. */
 static bool armed;
-/* A call of this module's own was seen and known as such. */
+/* A call from within the module was recognised. */
 static bool own_call_seen;
+/* Set before `armed`, and never changed while it is. */
+static pktstat_get_stats_fn *replacement;
 
-static struct rtnl_link_stats64 *instead(struct net_device *dev,
-					 struct rtnl_link_stats64 *stats)
+static struct rtnl_link_stats64 *
+enter_replacement(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
-	struct rtnl_link_stats64 *shown;
-
 	atomic_inc(&inside);
-	shown = pktstat_shown(dev, stats);
-	/* The last that is used of the module is this function's end. */
+	stats = replacement(dev, stats);
+	/* After this, only the end of this function is used of the module. */
 	atomic_dec_return_release(&inside);
-	return shown;
+	return stats;
 }
 
-/* What this module asks itself is meant for the device. */
+/* The module's own calls are for what the device itself has counted. */
 static void notrace on_entry(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops,
 			     struct pktstat_ftrace_regs *regs)
@@ -52,7 +52,8 @@ static void notrace on_entry(unsigned long ip, unsigned long parent_ip,
 	if (within_module(parent_ip, THIS_MODULE))
 		WRITE_ONCE(own_call_seen, true);
 	else if (READ_ONCE(armed))
-		pktstat_ftrace_enter(regs, (unsigned long)instead);
+		pktstat_ftrace_enter(regs,
+				     (unsigned long)enter_replacement);
 }
 
 static struct ftrace_ops ops = {
@@ -60,26 +61,17 @@ static struct ftrace_ops ops = {
 	.flags	= PKTSTAT_REDIRECT_FLAGS,
 };
 
-/*
- * Where ftrace enters a function is at or a few instructions after its
- * beginning; before 5.18 the kernel wants to be told exactly.
- */
 static int filter(bool remove)
 {
-	unsigned long at = (unsigned long)dev_get_stats;
-	int err = -EINVAL;
-	int offset;
-
-	for (offset = 0; err == -EINVAL && offset <= 16; offset += 4)
-		err = ftrace_set_filter_ip(&ops, at + offset, remove, 0);
-	return err;
+	return pktstat_ftrace_filter(&ops, (unsigned long)dev_get_stats,
+				     remove);
 }
 
 /*
- * Were it not to know its own calls, the module would send itself round in
- * circles: so it looks before it is armed.
+ * If the module's own calls were redirected too, they would recurse without
+ * end: so this is tried before `armed` is set.
  */
-static bool knows_itself(void)
+static bool detects_own_calls(void)
 {
 	struct rtnl_link_stats64 stats;
 
@@ -90,18 +82,19 @@ static bool knows_itself(void)
 	return READ_ONCE(own_call_seen);
 }
 
-int pktstat_redirect_start(void)
+int pktstat_redirect_start(pktstat_get_stats_fn *function)
 {
 	int err;
 
-	/* With no filter it would be entered for every function. */
+	replacement = function;
+	/* Without a filter, ops would be called for every function. */
 	err = filter(false);
 	if (err)
 		goto err_unsupported;
 	err = register_ftrace_function(&ops);
 	if (err)
 		goto err_filter;
-	if (!knows_itself()) {
+	if (!detects_own_calls()) {
 		unregister_ftrace_function(&ops);
 		err = -EOPNOTSUPP;
 		goto err_filter;
@@ -112,7 +105,7 @@ int pktstat_redirect_start(void)
 err_filter:
 	filter(true);
 err_unsupported:
-	/* No word about that: there may be memory the next time. */
+	/* The errno says enough. */
 	if (err == -ENOMEM)
 		return err;
 	if (err == -EBUSY) {
@@ -123,7 +116,7 @@ err_unsupported:
 	return -EOPNOTSUPP;
 }
 
-/* Afterwards nobody comes in any more; some may still be in. */
+/* No call is redirected from here on; some may still be in progress. */
 void pktstat_redirect_stop(void)
 {
 	WRITE_ONCE(armed, false);
@@ -132,10 +125,11 @@ void pktstat_redirect_stop(void)
 }
 
 /*
- * Waits until this module's code can go. First for those who were sent but
- * are not counted yet, then for those who are counted, then for those who
- * are on the last steps out. In the first and the last nobody sleeps, so a
- * task that was preempted there is past it once it has.
+ * Waits until no task is in enter_replacement(). First for those that have
+ * not incremented `inside` yet, then for those that have, then for those
+ * that have decremented it and not returned yet. A task cannot sleep in the
+ * first and the last of these, so an RCU-tasks grace period is enough, also
+ * for one that was preempted there.
  */
 void pktstat_redirect_drain(void)
 {
@@ -147,7 +141,7 @@ void pktstat_redirect_drain(void)
 
 #else
 
-int pktstat_redirect_start(void)
+int pktstat_redirect_start(pktstat_get_stats_fn *function)
 {
 	pr_warn_ratelimited("needs a kernel with CONFIG_DYNAMIC_FTRACE_WITH_ARGS or _REGS\n");
 	return -EOPNOTSUPP;

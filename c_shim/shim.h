@@ -166,7 +166,7 @@ const char *pktstat_rs_kstat_nout_text(const void *open, size_t *len);
 void pktstat_rs_kstat_nout_release(void *open);
 int pktstat_rs_kstat_nout_write(void *kstat, const char *text, size_t len);
 
-/* update_stats.c */
+/* update_stats.c, update_stats_*.c */
 
 #define PKTSTAT_FIELDS		23	/* that rtnl_link_stats64 begins with */
 #define PKTSTAT_ALL_MAX		1024	/* the text of `all` */
@@ -179,27 +179,28 @@ struct pktstat_deltas {
 	__u64 copies[2 * PKTSTAT_FIELDS];
 };
 
-struct pktstat_wanted {
+/* Values for the fields whose bit is set in `which`. */
+struct pktstat_update {
 	__u64 values[PKTSTAT_FIELDS];
 	__u32 which;
 };
 
-struct pktstat_order {
+struct pktstat_command {
 	char name[PKTSTAT_NAME_MAX + 1];
 	bool on;
 };
 
 const char *pktstat_rs_field_name(size_t field);
-/* PKTSTAT_FIELDS and beyond: a batch. */
-int pktstat_rs_wanted(struct pktstat_wanted *wanted, size_t field,
+/* Reads what was written; PKTSTAT_FIELDS and beyond: to `all`. */
+int pktstat_rs_update(struct pktstat_update *update, size_t field,
 		      const char *text, size_t len);
 void pktstat_rs_deltas_set(const struct pktstat_deltas *deltas,
 			   const __u64 *own,
-			   const struct pktstat_wanted *wanted);
+			   const struct pktstat_update *update);
 void pktstat_rs_deltas_get(const struct pktstat_deltas *deltas, __u64 *to);
 size_t pktstat_rs_all(const __u64 *values, char *text);
-int pktstat_rs_order(struct pktstat_order *order, const char *text,
-		     size_t len);
+int pktstat_rs_command(struct pktstat_command *command, const char *text,
+		       size_t len);
 bool pktstat_rs_name_reserved(const char *name, size_t len);
 size_t pktstat_rs_name_escape(const char *name, size_t len, char *text);
 

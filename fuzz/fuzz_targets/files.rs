@@ -16,10 +16,10 @@ use xt_pktstat::kstat::flow::{Address, Flow};
 use xt_pktstat::kstat::nout;
 use xt_pktstat::row::{Row, ROW_MAX};
 use xt_pktstat::status::{Status, STATUS_MAX};
+use xt_pktstat::update_stats::command::Command;
 use xt_pktstat::update_stats::field::{FIELDS, NAMES};
 use xt_pktstat::update_stats::name::{escape, ESCAPED_MAX};
-use xt_pktstat::update_stats::order::Order;
-use xt_pktstat::update_stats::wanted::{write_all, Wanted, ALL_MAX};
+use xt_pktstat::update_stats::update::{write_all, Update, ALL_MAX};
 use xt_pktstat::update_stats::Refusal;
 
 const KEYS: [&str; 9] = [
@@ -73,11 +73,11 @@ fn one(text: &[u8]) {
         Some(None) => Err(Refusal::TooLarge),
         Some(Some(number)) => Ok(number),
     };
-    let wanted = Wanted::one(field, text);
-    if let Ok(wanted) = wanted {
-        assert_eq!(wanted.values().flatten().count(), 1);
+    let update = Update::one(field, text);
+    if let Ok(update) = update {
+        assert_eq!(update.values().flatten().count(), 1);
     }
-    let value = wanted.map(|wanted| wanted.values().nth(field).flatten());
+    let value = update.map(|update| update.values().nth(field).flatten());
     assert_eq!(value, want.map(Some));
 }
 
@@ -107,9 +107,9 @@ fn naive_batch(text: &[u8]) -> Result<BTreeMap<usize, u64>, Refusal> {
 }
 
 fn batch(text: &[u8]) {
-    let wanted = Wanted::all(text);
-    let values = wanted.map(|wanted| {
-        let values = wanted.values().enumerate();
+    let update = Update::all(text);
+    let values = update.map(|update| {
+        let values = update.values().enumerate();
         values
             .filter_map(|(field, value)| Some((field, value?)))
             .collect()
@@ -123,8 +123,8 @@ fn batch(text: &[u8]) {
     }
     let mut out = [0; ALL_MAX];
     let len = write_all(&values, &mut out);
-    let wanted = Wanted::all(&out[..len]).expect("what is shown can be written");
-    assert!(wanted.values().eq(values.map(Some)));
+    let update = Update::all(&out[..len]).expect("what is shown can be written");
+    assert!(update.values().eq(values.map(Some)));
 }
 
 /// Undoes `\ooo`.
@@ -148,7 +148,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn order(text: &[u8]) {
+fn command(text: &[u8]) {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
     let (name, on) = match line.first() {
         Some(b'-') => (&line[1..], false),
@@ -158,11 +158,11 @@ fn order(text: &[u8]) {
     let never = b"\0/: \t\n\x0b\x0c\r";
     let is_name = (1..128).contains(&name.len()) && !name.iter().any(|byte| never.contains(byte));
     let want = if is_name {
-        Ok(Order { name, on })
+        Ok(Command { name, on })
     } else {
         Err(Refusal::Malformed)
     };
-    assert_eq!(Order::parse(text), want);
+    assert_eq!(Command::parse(text), want);
     if is_name && name.len() <= 15 {
         let mut out = [0; ESCAPED_MAX];
         let mut writer = Writer::new(&mut out);
@@ -287,7 +287,7 @@ fuzz_target!(|data: &[u8]| {
         0 => counter(text),
         1 => one(text),
         2 => batch(text),
-        3 => order(text),
+        3 => command(text),
         4 => shown(data),
         5 => row(text),
         6 => status(text),

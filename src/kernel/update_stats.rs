@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The texts and the deltas of update_stats, for the shim that has the files and the devices.
+//! What c_shim/update_stats*.c call: the texts of the files, and the deltas.
 
 use super::error::{from_result, Error};
 use super::sys;
 use crate::decimal::Writer;
+use crate::update_stats::command::{Command, NAME_MAX};
 use crate::update_stats::deltas::Deltas;
 use crate::update_stats::field::{FIELDS, NAMES};
 use crate::update_stats::name;
-use crate::update_stats::order::{Order, NAME_MAX};
-use crate::update_stats::wanted::{self, Wanted, ALL_MAX};
+use crate::update_stats::update::{self, Update, ALL_MAX};
 use crate::update_stats::Refusal;
 use core::ffi::{c_char, c_int};
 use core::mem::{align_of, size_of};
@@ -20,8 +20,8 @@ const _: () = {
     assert!(sys::PKTSTAT_ESCAPED_MAX as usize == name::ESCAPED_MAX);
     assert!(size_of::<sys::pktstat_deltas>() == size_of::<Deltas>());
     assert!(align_of::<sys::pktstat_deltas>() == align_of::<Deltas>());
-    assert!(size_of::<sys::pktstat_wanted>() == size_of::<Wanted>());
-    assert!(align_of::<sys::pktstat_wanted>() == align_of::<Wanted>());
+    assert!(size_of::<sys::pktstat_update>() == size_of::<Update>());
+    assert!(align_of::<sys::pktstat_update>() == align_of::<Update>());
 };
 
 impl From<Refusal> for Error {
@@ -37,7 +37,7 @@ impl From<Refusal> for Error {
 ///
 /// `text` points to `len` bytes that live for `'a` and do not change.
 unsafe fn bytes<'a>(text: *const c_char, len: usize) -> &'a [u8] {
-    // SAFETY: by the contract.
+    // SAFETY: the caller's promise; the bytes of C's `char` are those of `u8`.
     unsafe { core::slice::from_raw_parts(text.cast(), len) }
 }
 
@@ -53,59 +53,60 @@ extern "C" fn pktstat_rs_field_name(field: usize) -> *const c_char {
 ///
 /// # Safety
 ///
-/// `wanted` can be written; `text` points to `len` bytes.
+/// `update` can be written; `text` points to `len` bytes.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_wanted(
-    wanted: *mut sys::pktstat_wanted,
+unsafe extern "C" fn pktstat_rs_update(
+    update: *mut sys::pktstat_update,
     field: usize,
     text: *const c_char,
     len: usize,
 ) -> c_int {
-    // SAFETY: by the contract, and only within this function.
+    // SAFETY: sysfs keeps the text of a write, which only this task has, until store() returns.
     let text = unsafe { bytes(text, len) };
     let read = if field < FIELDS {
-        Wanted::one(field, text)
+        Update::one(field, text)
     } else {
-        Wanted::all(text)
+        Update::all(text)
     };
     let stored = read.map(|values| {
-        // SAFETY: by the contract; the two are of one size and alignment, as asserted above.
-        unsafe { wanted.cast::<Wanted>().write(values) }
+        // SAFETY: a variable of the calling store(), which nobody else knows; C's type and ours
+        // are of one size and alignment, as asserted above.
+        unsafe { update.cast::<Update>().write(values) }
     });
     from_result(stored.map_err(Error::from))
 }
 
-/// Makes shown what is wanted of a device that has counted `own`. One caller at a time.
+/// Has the values of `update` shown of a device that has counted `own`. One caller at a time.
 ///
 /// # Safety
 ///
 /// `deltas` was zeroed once and since then changed only here, `own` points to a value for each
-/// field, `wanted` was written by [`pktstat_rs_wanted`].
+/// field, `update` was written by [`pktstat_rs_update`].
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_deltas_set(
     deltas: *const sys::pktstat_deltas,
     own: *const u64,
-    wanted: *const sys::pktstat_wanted,
+    update: *const sys::pktstat_update,
 ) {
-    // SAFETY: by the contract; zeroed memory is a valid value.
+    // SAFETY: part of an overlay, which its open file keeps; all atomics, and zero is valid.
     let deltas = unsafe { &*deltas.cast::<Deltas>() };
-    // SAFETY: by the contract.
+    // SAFETY: the beginning of a rtnl_link_stats64 that only the calling store() knows.
     let own = unsafe { &*own.cast::<[u64; FIELDS]>() };
-    // SAFETY: by the contract.
-    let wanted = unsafe { &*wanted.cast::<Wanted>() };
-    deltas.set(own, wanted.values());
+    // SAFETY: a variable of the calling store(), written by `pktstat_rs_update`.
+    let update = unsafe { &*update.cast::<Update>() };
+    deltas.set(own, update.values());
 }
 
 /// Copies the deltas as one write left them. Any context.
 ///
 /// # Safety
 ///
-/// `deltas` as in [`pktstat_rs_deltas_set`]; `to` has room for a value for each field.
+/// `deltas` as in [`pktstat_rs_deltas_set`]; `to` has space for a value for each field.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_deltas_get(deltas: *const sys::pktstat_deltas, to: *mut u64) {
-    // SAFETY: by the contract; zeroed memory is a valid value.
+    // SAFETY: part of an overlay, which its open file or RCU keeps; all atomics, and zero is valid.
     let deltas = unsafe { &*deltas.cast::<Deltas>() };
-    // SAFETY: by the contract.
+    // SAFETY: an array of the caller's that nobody else knows.
     unsafe { to.cast::<[u64; FIELDS]>().write(deltas.get()) };
 }
 
@@ -113,38 +114,38 @@ unsafe extern "C" fn pktstat_rs_deltas_get(deltas: *const sys::pktstat_deltas, t
 ///
 /// # Safety
 ///
-/// `values` points to a value for each field; `text` has room for `PKTSTAT_ALL_MAX` bytes.
+/// `values` points to a value for each field; `text` has space for `PKTSTAT_ALL_MAX` bytes.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_all(values: *const u64, text: *mut c_char) -> usize {
-    // SAFETY: by the contract.
+    // SAFETY: the beginning of a rtnl_link_stats64 that only the calling show() knows.
     let values = unsafe { &*values.cast::<[u64; FIELDS]>() };
-    // SAFETY: by the contract, and nobody else has the buffer.
+    // SAFETY: the page that sysfs lends this show(), and nobody else, until it returns.
     let text = unsafe { core::slice::from_raw_parts_mut(text.cast(), ALL_MAX) };
-    wanted::write_all(values, text)
+    update::write_all(values, text)
 }
 
 /// Reads what was written to `update_stats`.
 ///
 /// # Safety
 ///
-/// `order` can be written; `text` points to `len` bytes.
+/// `command` can be written; `text` points to `len` bytes.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_order(
-    order: *mut sys::pktstat_order,
+unsafe extern "C" fn pktstat_rs_command(
+    command: *mut sys::pktstat_command,
     text: *const c_char,
     len: usize,
 ) -> c_int {
-    // SAFETY: by the contract, and only within this function.
+    // SAFETY: sysfs keeps the text of a write, which only this task has, until write() returns.
     let text = unsafe { bytes(text, len) };
-    let stored = Order::parse(text).map(|read| {
-        // SAFETY: by the contract.
-        let order = unsafe { &mut *order };
-        order.on = read.on;
-        // With a NUL at least in its last place: a name is shorter.
-        order.name = [0; NAME_MAX + 1];
-        for (to, from) in order.name.iter_mut().zip(read.name) {
+    let stored = Command::parse(text).map(|read| {
+        let mut name = [0; NAME_MAX + 1];
+        // One byte longer than any name, so a NUL ends it.
+        for (to, from) in name.iter_mut().zip(read.name) {
             *to = *from as c_char;
         }
+        let read = sys::pktstat_command { name, on: read.on };
+        // SAFETY: a variable of the calling write(), which nobody else knows.
+        unsafe { command.write(read) };
     });
     from_result(stored.map_err(Error::from))
 }
@@ -156,7 +157,8 @@ unsafe extern "C" fn pktstat_rs_order(
 /// `name` points to `len` bytes.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_name_reserved(name: *const c_char, len: usize) -> bool {
-    // SAFETY: by the contract, and only within this function.
+    // SAFETY: the caller's own copy of a device's name, or the device's, which changes under RTNL
+    // only: that caller is a notifier and holds it.
     name::is_reserved(unsafe { bytes(name, len) })
 }
 
@@ -164,16 +166,17 @@ unsafe extern "C" fn pktstat_rs_name_reserved(name: *const c_char, len: usize) -
 ///
 /// # Safety
 ///
-/// `name` points to `len` bytes; `text` has room for `PKTSTAT_ESCAPED_MAX` bytes.
+/// `name` points to `len` bytes; `text` has space for `PKTSTAT_ESCAPED_MAX` bytes.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_name_escape(
     name: *const c_char,
     len: usize,
     text: *mut c_char,
 ) -> usize {
-    // SAFETY: by the contract, and only within this function.
+    // SAFETY: a directory's name, which only changes under the registry's mutex, which the caller
+    // holds; or a device's, as in `pktstat_rs_name_reserved`.
     let name = unsafe { bytes(name, len) };
-    // SAFETY: by the contract, and nobody else has the buffer.
+    // SAFETY: an array of the caller's that nobody else knows.
     let text = unsafe { core::slice::from_raw_parts_mut(text.cast(), name::ESCAPED_MAX) };
     let mut writer = Writer::new(text);
     name::escape(name, &mut writer);

@@ -67,15 +67,14 @@ impl<const N: usize> Deltas<N> {
         }
     }
 
-    /// Makes what is `wanted` of a device that has counted `own` what is shown of it. One writer
-    /// at a time.
-    pub fn set(&self, own: &[u64; N], wanted: impl Iterator<Item = Option<u64>>) {
+    /// Has the values of `update` shown of a device that has counted `own`. One writer at a time.
+    pub fn set(&self, own: &[u64; N], update: impl Iterator<Item = Option<u64>>) {
         // With one writer and no write going on, the turn is even and both copies are alike.
         let turn = self.turn.load(Ordering::Relaxed);
         let mut values = self.first.load();
-        for ((value, own), wanted) in values.iter_mut().zip(own).zip(wanted) {
-            if let Some(wanted) = wanted {
-                *value = wanted.wrapping_sub(*own);
+        for ((value, own), new) in values.iter_mut().zip(own).zip(update) {
+            if let Some(new) = new {
+                *value = new.wrapping_sub(*own);
             }
         }
         self.turn.store(turn.wrapping_add(1), Ordering::Release);

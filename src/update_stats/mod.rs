@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! update_stats: what bypassed the kernel, shown by every tool. Pure rooms: no unsafe, no
+//! update_stats: what bypassed the kernel, shown by every tool. Pure logic: no unsafe, no
 //! allocation, no panic.
 //!
-//! A device goes on counting for itself. What is written to one of its [`field`]s becomes a
-//! difference to what the device had counted at that moment, and the [`deltas`] are added to
-//! whatever it says later. A [`wanted`] is the text of one write, an [`order`] says which
-//! interface has deltas at all, and a [`name`] is one that /sys/kernel can spare.
+//! A [`command`] switches an interface on or off. An [`update`] is what is written to the files
+//! of one that is on. Its device goes on counting: an update is kept as [`deltas`] to what the
+//! device had counted by then, which are added to whatever it counts later. A [`field`] is one
+//! statistic, and a [`name`] is one that /sys/kernel can spare.
 
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod deltas;
 pub mod field;
 pub mod name;
-pub mod order;
-pub mod wanted;
+pub mod update;
 
 /// Why a text is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

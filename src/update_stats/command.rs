@@ -8,14 +8,14 @@ pub const NAME_MAX: usize = 127;
 
 /// An interface and what to do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order<'a> {
+pub struct Command<'a> {
     /// Its name.
     pub name: &'a [u8],
     /// Whether it is to be switched on.
     pub on: bool,
 }
 
-impl<'a> Order<'a> {
+impl<'a> Command<'a> {
     /// Reads `NAME`, `+NAME` or `-NAME`. Names that begin with a sign need one more.
     pub fn parse(text: &'a [u8]) -> Result<Self, Refusal> {
         let text = line(text);
@@ -41,8 +41,11 @@ mod tests {
     use std::vec::Vec;
 
     fn parsed(text: &str) -> Option<(&str, bool)> {
-        let order = Order::parse(text.as_bytes()).ok()?;
-        Some((std::str::from_utf8(order.name).expect("UTF-8"), order.on))
+        let command = Command::parse(text.as_bytes()).ok()?;
+        Some((
+            std::str::from_utf8(command.name).expect("UTF-8"),
+            command.on,
+        ))
     }
 
     #[test]
@@ -70,9 +73,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(text: Vec<u8>) {
-            if let Ok(order) = Order::parse(&text) {
-                prop_assert!(!order.name.is_empty() && order.name.len() <= NAME_MAX);
-                prop_assert!(!order.name.contains(&0) && !order.name.contains(&b'/'));
+            if let Ok(command) = Command::parse(&text) {
+                prop_assert!(!command.name.is_empty() && command.name.len() <= NAME_MAX);
+                prop_assert!(!command.name.contains(&0) && !command.name.contains(&b'/'));
             }
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a write wants the statistics of an interface to be: one of them, or any set of them.
+//! What is written to the files of an interface: a value for one of its statistics, or for any
+//! set of them.
 
 use super::field::{by_name, FIELDS, NAMES};
 use super::{line, Refusal};
@@ -8,10 +9,10 @@ use crate::decimal::Writer;
 /// The longest text of [`write_all`]: names of at most 19 letters, numbers of at most 20 digits.
 pub const ALL_MAX: usize = FIELDS * (19 + 1 + 20 + 1);
 
-/// The values that are wanted. The kernel half lends it the memory, so the layout is C's.
+/// New values for some statistics. C lends the memory, so the layout is C's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
-pub struct Wanted {
+pub struct Update {
     values: [u64; FIELDS],
     /// Bit i: there is a value for field i.
     which: u32,
@@ -30,26 +31,26 @@ fn number(digits: &[u8]) -> Result<u64, Refusal> {
     value.ok_or(Refusal::TooLarge)
 }
 
-impl Wanted {
+impl Update {
     /// Reads what was written to the file of one field.
     pub fn one(field: usize, text: &[u8]) -> Result<Self, Refusal> {
-        let mut wanted = Self::default();
-        wanted.put(field, number(line(text))?)?;
-        Ok(wanted)
+        let mut update = Self::default();
+        update.put(field, number(line(text))?)?;
+        Ok(update)
     }
 
     /// Reads what was written to `all`: lines of a name, a space and a number, each name at most
     /// once.
     pub fn all(text: &[u8]) -> Result<Self, Refusal> {
-        let mut wanted = Self::default();
+        let mut update = Self::default();
         for line in line(text).split(|&byte| byte == b'\n') {
             let mut words = line.splitn(2, |&byte| byte == b' ');
             let name = words.next().unwrap_or_default();
             let field = by_name(name).ok_or(Refusal::Malformed)?;
             let value = number(words.next().unwrap_or_default())?;
-            wanted.put(field, value)?;
+            update.put(field, value)?;
         }
-        Ok(wanted)
+        Ok(update)
     }
 
     fn put(&mut self, field: usize, value: u64) -> Result<(), Refusal> {
@@ -62,18 +63,18 @@ impl Wanted {
         Ok(())
     }
 
-    /// Each field's wanted value, if there is one.
+    /// Each field's new value, if there is one.
     pub fn values(&self) -> impl Iterator<Item = Option<u64>> + '_ {
         let mut which = self.which;
         self.values.iter().map(move |value| {
-            let is_wanted = which & 1 == 1;
+            let is_set = which & 1 == 1;
             which >>= 1;
-            is_wanted.then_some(*value)
+            is_set.then_some(*value)
         })
     }
 }
 
-/// Writes all values as [`Wanted::all`] reads them, and returns the length.
+/// Writes all values as [`Update::all`] reads them, and returns the length.
 pub fn write_all(values: &[u64; FIELDS], out: &mut [u8]) -> usize {
     let mut writer = Writer::new(out);
     for (name, value) in NAMES.iter().zip(values) {
@@ -95,8 +96,8 @@ mod tests {
     const RX_BYTES: usize = 2;
 
     fn one(text: &str) -> Result<u64, Refusal> {
-        let wanted = Wanted::one(RX_BYTES, text.as_bytes())?;
-        let all: Vec<_> = wanted.values().collect();
+        let update = Update::one(RX_BYTES, text.as_bytes())?;
+        let all: Vec<_> = update.values().collect();
         assert_eq!(all.iter().flatten().count(), 1);
         Ok(all[RX_BYTES].expect("it is the one"))
     }
@@ -148,18 +149,18 @@ mod tests {
     #[test]
     fn a_field_that_is_none_takes_nothing() {
         for field in [FIELDS, 31, 32, 64, usize::MAX] {
-            assert_eq!(Wanted::one(field, b"1"), Err(Refusal::Malformed));
+            assert_eq!(Update::one(field, b"1"), Err(Refusal::Malformed));
         }
     }
 
     #[test]
     fn a_batch_is_lines_of_name_and_number() {
-        let wanted = Wanted::all(b"tx_bytes 7\nrx_bytes 5\n").expect("a batch");
-        let values: Vec<_> = wanted.values().collect();
+        let update = Update::all(b"tx_bytes 7\nrx_bytes 5\n").expect("a batch");
+        let values: Vec<_> = update.values().collect();
         assert_eq!(values[RX_BYTES], Some(5));
         assert_eq!(values[RX_BYTES + 1], Some(7));
         assert_eq!(values.iter().flatten().count(), 2);
-        assert_eq!(Wanted::all(b"tx_bytes 7\nrx_bytes 5"), Ok(wanted));
+        assert_eq!(Update::all(b"tx_bytes 7\nrx_bytes 5"), Ok(update));
     }
 
     #[test]
@@ -186,13 +187,13 @@ mod tests {
             "5",
         ] {
             assert_eq!(
-                Wanted::all(text.as_bytes()),
+                Update::all(text.as_bytes()),
                 Err(Refusal::Malformed),
                 "{text:?}"
             );
         }
         let large = b"rx_bytes 5\ntx_bytes 18446744073709551616\n";
-        assert_eq!(Wanted::all(large), Err(Refusal::TooLarge));
+        assert_eq!(Update::all(large), Err(Refusal::TooLarge));
     }
 
     #[test]
@@ -200,8 +201,8 @@ mod tests {
         let values = [u64::MAX; FIELDS];
         let mut out = [0; ALL_MAX];
         let len = write_all(&values, &mut out);
-        let wanted = Wanted::all(&out[..len]).expect("what is written can be read");
-        assert!(wanted.values().eq(values.map(Some)));
+        let update = Update::all(&out[..len]).expect("what is written can be read");
+        assert!(update.values().eq(values.map(Some)));
     }
 
     proptest! {
@@ -209,8 +210,8 @@ mod tests {
         fn every_batch_comes_back(values: [u64; FIELDS]) {
             let mut out = [0; ALL_MAX];
             let len = write_all(&values, &mut out);
-            let wanted = Wanted::all(&out[..len]).expect("what is written can be read");
-            prop_assert!(wanted.values().eq(values.map(Some)));
+            let update = Update::all(&out[..len]).expect("what is written can be read");
+            prop_assert!(update.values().eq(values.map(Some)));
         }
 
         #[test]
@@ -218,8 +219,8 @@ mod tests {
             let mut out = [0; ALL_MAX];
             let len = write_all(&values, &mut out);
             prop_assume!(cut < len);
-            if let Ok(wanted) = Wanted::all(&out[..cut]) {
-                prop_assert!(wanted.values().flatten().count() <= out[..cut].split(|b| *b == b'\n').count());
+            if let Ok(update) = Update::all(&out[..cut]) {
+                prop_assert!(update.values().flatten().count() <= out[..cut].split(|b| *b == b'\n').count());
             }
         }
 
@@ -231,16 +232,16 @@ mod tests {
             if backwards {
                 lines.reverse();
             }
-            let wanted = Wanted::all(lines.concat().as_bytes()).expect("a batch");
-            for (field, value) in wanted.values().enumerate() {
+            let update = Update::all(lines.concat().as_bytes()).expect("a batch");
+            for (field, value) in update.values().enumerate() {
                 prop_assert_eq!(value, set.get(&field).copied());
             }
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(text: Vec<u8>) {
-            let _ = Wanted::all(&text);
-            let _ = Wanted::one(RX_BYTES, &text);
+            let _ = Update::all(&text);
+            let _ = Update::one(RX_BYTES, &text);
         }
 
         #[test]

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The files in /sys/kernel/IFNAME/statistics, and what they show. */
+
+#include <linux/build_bug.h>
+#include <linux/capability.h>
+#include <linux/delay.h>
+#include <linux/if_link.h>
+#include <linux/kobject.h>
+#include <linux/netdevice.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "compat.h"
+#include "update_stats.h"
+
+static atomic_t overlays;	/* whose memory is not freed */
+
+/* The deltas come first, see Deltas::get(). */
+void pktstat_overlay_read(struct pktstat_overlay *overlay,
+			  struct rtnl_link_stats64 *stats)
+{
+	u64 deltas[PKTSTAT_FIELDS];
+	u64 *values = (u64 *)stats;
+	unsigned int i;
+
+	BUILD_BUG_ON(offsetof(struct rtnl_link_stats64, tx_compressed) !=
+		     (PKTSTAT_FIELDS - 1) * sizeof(u64));
+
+	pktstat_rs_deltas_get(&overlay->deltas, deltas);
+	dev_get_stats(overlay->dev, stats);
+	for (i = 0; i < PKTSTAT_FIELDS; i++)
+		values[i] += deltas[i];
+}
+
+static struct pktstat_overlay *to_overlay(struct kobject *dir)
+{
+	return container_of(dir, struct pktstat_overlay, dir);
+}
+
+static const u64 *read_shown(struct kobject *dir,
+			     struct rtnl_link_stats64 *stats)
+{
+	rcu_read_lock();
+	pktstat_overlay_read(to_overlay(dir), stats);
+	rcu_read_unlock();
+	return (u64 *)stats;
+}
+
+static ssize_t write_update(struct kobject *dir, size_t field,
+			    const char *text, size_t len)
+{
+	struct pktstat_overlay *overlay = to_overlay(dir);
+	struct pktstat_update update;
+	struct rtnl_link_stats64 own;
+	int err;
+
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	err = pktstat_rs_update(&update, field, text, len);
+	if (err)
+		return err;
+
+	mutex_lock(&overlay->writer);
+	rcu_read_lock();
+	dev_get_stats(overlay->dev, &own);
+	rcu_read_unlock();
+	pktstat_rs_deltas_set(&overlay->deltas, (u64 *)&own, &update);
+	mutex_unlock(&overlay->writer);
+	return len;
+}
+
+static struct kobj_attribute field_files[PKTSTAT_FIELDS];
+
+static ssize_t field_show(struct kobject *dir, struct kobj_attribute *file,
+			  char *text)
+{
+	struct rtnl_link_stats64 stats;
+	const u64 *values = read_shown(dir, &stats);
+
+	return sysfs_emit(text, "%llu\n", values[file - field_files]);
+}
+
+static ssize_t field_store(struct kobject *dir, struct kobj_attribute *file,
+			   const char *text, size_t len)
+{
+	return write_update(dir, file - field_files, text, len);
+}
+
+static ssize_t all_show(struct kobject *dir, struct kobj_attribute *file,
+			char *text)
+{
+	struct rtnl_link_stats64 stats;
+
+	BUILD_BUG_ON(PKTSTAT_ALL_MAX > PAGE_SIZE);
+	return pktstat_rs_all(read_shown(dir, &stats), text);
+}
+
+static ssize_t all_store(struct kobject *dir, struct kobj_attribute *file,
+			 const char *text, size_t len)
+{
+	return write_update(dir, PKTSTAT_FIELDS, text, len);
+}
+
+static struct kobj_attribute all_file = __ATTR(all, 0644, all_show, all_store);
+
+static struct attribute *dir_files[PKTSTAT_FIELDS + 2] = {
+	[PKTSTAT_FIELDS] = &all_file.attr,
+};
+
+static const struct attribute_group dir_group = {
+	.name	= "statistics",
+	.attrs	= dir_files,
+};
+
+static const struct attribute_group *dir_groups[] = {
+	&dir_group,
+	NULL,
+};
+
+static void dir_release(struct kobject *dir)
+{
+	struct pktstat_overlay *overlay = to_overlay(dir);
+
+	mutex_destroy(&overlay->writer);
+	kfree_rcu(overlay, rcu);
+	atomic_dec(&overlays);
+}
+
+static const struct kobj_type dir_type = {
+	.release	= dir_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= dir_groups,
+};
+
+void __init pktstat_overlay_files_init(void)
+{
+	size_t i;
+
+	for (i = 0; i < PKTSTAT_FIELDS; i++) {
+		field_files[i].attr.name = pktstat_rs_field_name(i);
+		field_files[i].attr.mode = 0644;
+		field_files[i].show = field_show;
+		field_files[i].store = field_store;
+		dir_files[i] = &field_files[i].attr;
+	}
+}
+
+struct pktstat_overlay *pktstat_overlay_new(struct net_device *dev)
+{
+	struct pktstat_overlay *overlay = kzalloc(sizeof(*overlay), GFP_KERNEL);
+
+	if (!overlay)
+		return NULL;
+	overlay->dev = dev;
+	mutex_init(&overlay->writer);
+	atomic_inc(&overlays);
+	return overlay;
+}
+
+int pktstat_overlay_add_files(struct pktstat_overlay *overlay,
+			      const char *name)
+{
+	return kobject_init_and_add(&overlay->dir, &dir_type, kernel_kobj,
+				    "%s", name);
+}
+
+void pktstat_overlays_drain(void)
+{
+	/* With CONFIG_DEBUG_KOBJECT_RELEASE they go some time later. */
+	while (atomic_read(&overlays))
+		msleep(20);
+}
