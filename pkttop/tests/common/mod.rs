@@ -120,11 +120,17 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Waits ten seconds at most.
+/// How long a condition may take: a second here can be a minute where every CPU is busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until the condition holds.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < end, "waited 10 s in vain for {what}");
+        assert!(
+            Instant::now() < end,
+            "waited {PATIENCE:?} in vain for {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
