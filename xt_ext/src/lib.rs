@@ -10,15 +10,16 @@ mod options;
 mod say;
 mod sys;
 
-use core::ffi::{c_char, c_int, c_uint, c_void, CStr};
+use core::ffi::CStr;
 use core::mem::{align_of, size_of};
 use core::ptr;
 
+use libc::{c_char, c_int, c_uint, c_void, option};
 use xt_pktstat::abi::{Info, COMPARED_SIZE, ID_ANY, REVISION};
 use xt_pktstat::rule::{Rule, RuleError};
 
 use options::{Fault, Given, Opt};
-use sys::{option, xt_entry_match, xtables_match};
+use sys::{xt_entry_match, xtables_match};
 
 /// What getopt reads: a table that ends with an entry of zeros.
 #[repr(transparent)]

@@ -2,8 +2,9 @@
 //! What the extension says. All of it goes through libc and libxtables: their buffers are the
 //! ones that iptables flushes, in its order.
 
-use core::ffi::{c_int, CStr};
+use core::ffi::CStr;
 
+use libc::c_int;
 use xt_pktstat::rule::{format_period, Label, Rule, RuleError, PERIOD_TEXT};
 
 use crate::options::{Fault, Opt};
@@ -97,13 +98,13 @@ pub fn not_a_rule(error: RuleError) {
 pub fn put(text: &[u8]) {
     let (length, text) = counted(text);
     // SAFETY: the format reads that many bytes from there and no more.
-    unsafe { sys::printf(c"%.*s".as_ptr(), length, text) };
+    unsafe { libc::printf(c"%.*s".as_ptr(), length, text) };
 }
 
 /// Ends the process, where nothing else can be done.
 pub fn abort() -> ! {
     // SAFETY: it asks for nothing and does not return.
-    unsafe { sys::abort() }
+    unsafe { libc::abort() }
 }
 
 fn option(word: &[u8], value: &[u8]) {
@@ -114,7 +115,7 @@ fn option(word: &[u8], value: &[u8]) {
 fn number(word: &[u8], value: u32) {
     put(word);
     // SAFETY: `%u` takes an unsigned int, which u32 is wherever Linux runs.
-    unsafe { sys::printf(c"%u".as_ptr(), value) };
+    unsafe { libc::printf(c"%u".as_ptr(), value) };
 }
 
 /// A text as `%.*s` takes it. All texts here are short; a longer one would be cut.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! xtables.h and the few words of libc that the extension speaks, as build.rs found them.
+//! xtables.h as build.rs found it. What it takes from libc is that of the crate.
 #![allow(
     clippy::all,
     clippy::allow_attributes,
@@ -11,5 +11,7 @@
     dead_code,
     reason = "generated"
 )]
+
+use libc::option;
 
 include!(concat!(env!("OUT_DIR"), "/xtables.rs"));

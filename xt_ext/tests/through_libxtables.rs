@@ -14,16 +14,28 @@ fn stage() -> &'static Path {
         std::fs::create_dir_all(&stage).expect("a directory");
         let built = std::env::var_os("PKTSTAT_EXTENSION").map_or_else(build, PathBuf::from);
         std::fs::copy(built, stage.join("libxt_pktstat.so")).expect("the extension");
-        let flags = run(Command::new("pkg-config").args(["--cflags", "--libs", "xtables"]));
-        run(
-            Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
-                .args(["-std=gnu11", "-Wall", "-Werror", "-o"])
-                .arg(stage.join("drive"))
-                .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drive.c"))
-                .args(flags.split_whitespace()),
-        );
+        compile_driver(&stage.join("drive"));
         stage
     })
+}
+
+fn compile_driver(output: &Path) {
+    let compiler = cc::Build::new()
+        .target(env!("TARGET"))
+        .host(env!("TARGET"))
+        .opt_level(0)
+        .std("gnu11")
+        .warnings(true)
+        .extra_warnings(false)
+        .warnings_into_errors(true)
+        .cargo_metadata(false)
+        .get_compiler();
+    run(compiler
+        .to_command()
+        .arg("-o")
+        .arg(output)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drive.c"))
+        .args(env!("XTABLES_FLAGS").split_whitespace()));
 }
 
 /// Builds the extension: cargo does not do that for a test, which cannot link with it.
