@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Every rule that a document tells people to type is accepted on a server: its options are what
+//! the match takes, and its memory is what `max_memory` allows, as loaded, on 256 CPUs.
+
+use std::fs;
+use std::path::Path;
+use xt_pktstat::rule::{parse_name, parse_period, parse_samples};
+
+const CPUS: u64 = 256;
+const MAX_MEMORY: u64 = 64 << 20;
+/// Bytes of a window in a CPU's FIFO.
+const WINDOW: u64 = 24;
+/// Bytes that a CPU takes beside its FIFO, rounded up.
+const CPU: u64 = 1024;
+
+/// What people read, below the top of the tree. Directories are read whole.
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "Documentation",
+    "examples",
+    "iptables",
+    "pkttop/README.md",
+    "pkttop/src/cli.rs",
+];
+
+fn read_all(path: &Path, texts: &mut Vec<(String, String)>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a directory") {
+            read_all(&entry.expect("an entry").path(), texts);
+        }
+    } else if let Ok(text) = fs::read_to_string(path) {
+        texts.push((path.display().to_string(), text));
+    }
+}
+
+/// The words of every rule in a text. A rule ends with its line; a backslash continues one.
+fn rules(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().map(|line| line.split_whitespace().collect());
+    let is_rule = |words: &Vec<&str>| {
+        words
+            .windows(3)
+            .any(|words| words[..2] == ["-m", "pktstat"] && words[2].starts_with("--"))
+    };
+    lines.filter(is_rule).collect()
+}
+
+fn value<'a>(rule: &[&'a str], option: &str) -> Option<&'a [u8]> {
+    let at = rule.iter().position(|word| *word == option)?;
+    rule.get(at + 1).map(|value| value.as_bytes())
+}
+
+#[test]
+fn every_rule_that_a_document_shows_is_accepted_on_256_cpus() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    for document in DOCUMENTS {
+        read_all(&top.join(document), &mut texts);
+    }
+    let mut seen = 0;
+    for (path, text) in texts.iter().filter(|(path, _)| !path.ends_with(".t")) {
+        // Where roff writes a hyphen or a backslash, people type one.
+        let text = text.replace("\\-", "-").replace("\\e\n", " ");
+        for rule in rules(&text.replace("\\\n", " ")) {
+            let shown = format!("{path}: {}", rule.join(" "));
+            let period = value(&rule, "--period").unwrap_or_else(|| panic!("{shown}"));
+            assert!(parse_period(period).is_ok(), "{shown}");
+            let samples = value(&rule, "--samples").unwrap_or_else(|| panic!("{shown}"));
+            let samples = parse_samples(samples).unwrap_or_else(|_| panic!("{shown}"));
+            let memory = CPUS * ((u64::from(samples.get()) + 1) * WINDOW + CPU);
+            assert!(memory <= MAX_MEMORY, "{memory} bytes: {shown}");
+            // A script's name is a variable.
+            if let Some(name) = value(&rule, "--name").filter(|name| !name.starts_with(b"\"$")) {
+                assert!(parse_name(name).is_ok(), "{shown}");
+            }
+            seen += 1;
+        }
+    }
+    // As many as there are; not none because a document has moved.
+    assert!(seen >= 12, "only {seen} rules");
+}
