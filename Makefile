@@ -16,11 +16,12 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module extension install clean help run test test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
 # One directory for each kernel; build/xt_pktstat.ko is the one that was asked for last.
+modules: module ## the module alone
 module: $(BUILD)/xt_pktstat.ko
 	@ln -sfn $(RELEASE)/xt_pktstat.ko build/xt_pktstat.ko
 
@@ -43,18 +44,20 @@ build/libxt_pktstat.so: $(EXTENSION)
 build/pkttop: $(HALF) $(shell find pkttop -type f)
 	@scripts/tool $@
 
-deb: $(RUST_HALF) build/libxt_pktstat.so build/pkttop ## Debian packages, in build/
+deb: ## Debian packages, in build/
+	@tests/setup dpkg-dev debhelper dh-dkms
+	@$(MAKE) --no-print-directory $(RUST_HALF) build/libxt_pktstat.so build/pkttop
 	@scripts/deb $(VERSION)
 
-test-deb: deb vm-6.12 ## install, boot, rebuild and purge them, in roots made by debootstrap
-	@tests/setup debootstrap dpkg-dev debhelper dh-dkms lintian
-	@tests/deb
-
-install: all ## the module, the extension and the man page, below DESTDIR
-	install -D -m 644 $(BUILD)/xt_pktstat.ko $(DESTDIR)/lib/modules/$(RELEASE)/updates/xt_pktstat.ko
+install: modules_install extension ## the module, the extension and the man page, below DESTDIR
 	install -D -m 644 build/libxt_pktstat.so $(DESTDIR)$(XTLIBDIR)/libxt_pktstat.so
 	install -D -m 644 iptables/xt_pktstat.8 $(DESTDIR)/usr/share/man/man8/xt_pktstat.8
-	$(if $(DESTDIR),,depmod $(RELEASE))
+
+# As the kernel's own: INSTALL_MOD_PATH is what DESTDIR is.
+INSTALL_MOD_PATH ?= $(DESTDIR)
+modules_install: module ## the module alone, below INSTALL_MOD_PATH
+	install -D -m 644 $(BUILD)/xt_pktstat.ko $(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/updates/xt_pktstat.ko
+	$(if $(INSTALL_MOD_PATH),,depmod $(RELEASE))
 
 run: ## set up, boot a VM with the module, do the main job on real traffic
 	@tests/setup
@@ -66,11 +69,16 @@ shell: ## a prompt in such a VM, with everything loaded
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -m build/$$(tests/vm/kernels release 6.12)/xt_pktstat.ko -i
 
-test: ## set up and pass every test that fits 30 minutes on 2 cores
-	@tests/setup
-	@$(MAKE) --no-print-directory test-host lint test-vm
+# What `make test` runs is all that fits; the rest says why it does not.
+test: ## set up and run the tests that fit 30 minutes on 2 cores
+	@tests/setup $(TOOLS_NEED)
+	@$(MAKE) --no-print-directory test-host lint test-vm test-tools test-iptables
 
-test-host: ## the pure rooms and the extension, on this machine
+test-fresh: ## what the README tells a newcomer to type, in new roots where nothing is installed
+	@tests/fresh
+
+test-host: ## the pure code and the extension, on this machine
+	@tests/setup
 	@scripts/test_host
 	@tests/gates
 
@@ -79,7 +87,9 @@ vm-%: extension
 	@tests/vm/kernels get $*
 	@$(MAKE) --no-print-directory module KERNEL_DIR=$$(tests/vm/kernels dir $*)
 
-test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
+test-vm: ## the scenarios, on Debian's 6.12 and 6.1
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
 	@tests/vm/selftest
 	@tests/vm/everywhere 6.12 6.1 -- all
 	@$(call conservation,15)
@@ -93,11 +103,14 @@ test-vm: vm-6.12 vm-6.1 ## the scenarios, on Debian's 6.12 and 6.1
 conservation = tests/vm/run -k 6.12 -d tests/conservation -l conservation -t $(1) \
 	-a "preempt=full tsc=reliable pktstat_seconds=$(1) pktstat_seed=$(SEED)" all
 
-test-conservation: vm-6.12 ## the loss contract under random traffic: SECONDS=600 for nft and legacy, SEED=
+test-conservation: ## the loss contract under random traffic, 20 minutes (15 s are in `make test`): SECONDS=600 SEED=
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
 	@$(call conservation,$(or $(SECONDS),600))
 
-test-load: vm-6.12 ## the longer scenarios of kstat and update_stats, on four CPUs
+test-load: ## kstat and update_stats under load on four CPUs (not in `make test`: as long as all of it)
 	@tests/setup prometheus-node-exporter
+	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
 
 lab-short: extension
@@ -106,7 +119,7 @@ lab-short: extension
 
 # The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
 # what ended red is run alone, and there is no need to run all at once.
-lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN (hours): SCENARIOS= LONG=1
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS= LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
 	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-hostile lab-kcsan
@@ -134,19 +147,21 @@ lab-hostile: lab-ready
 	@tests/lab/run -t 3600 -l hostile \
 		-a "pktstat_inputs=12500 pktstat_writes=200000 $(if $(SEED),pktstat_seed=$(SEED))" hostile noise
 
-lab-soak: vm-6.12
+lab-soak:
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
 	@tests/vm/run -k 6.12 -d tests/lab/scenarios -l soak -a pktstat_soak_packets=10000000 deadlock soak
 
-fuzz: ## the pure rooms under a fuzzer, against naive models: RUNS=100000000
+fuzz: ## the pure code under a fuzzer, against naive models (hours): RUNS=100000000
 	@tests/setup g++
 	@fuzz/run -n $(or $(RUNS),100000000)
 
-soak: ## many packets through the accounting, and a slow reader, on this machine: PACKETS=10000000000
+soak: ## many packets through the accounting, and a slow reader, on this machine (long): PACKETS=10000000000
 	@tests/setup
 	@. scripts/toolchain && PKTSTAT_PACKETS=$(or $(PACKETS),10000000000) cargo test --quiet --release \
 		-p xt_pktstat --test stat_soak --target-dir target -- --nocapture
 
-miri: ## the pure rooms' unit tests under Miri, a few cases of each
+miri: ## the pure code's unit tests under Miri, a few cases of each (downloads a nightly Rust)
 	@tests/setup curl ca-certificates
 	@tests/lab/miri
 
@@ -156,24 +171,36 @@ bench: ## what a packet costs in instructions, beside everything a user could pi
 	@bench/all
 
 bench-native: ## what counting costs in ns on this machine, on one CPU and on two
+	@tests/setup
 	@bench/native/run
 
-test-tools: vm-6.12 build/pkttop ## pkttop, on this machine and on counters of a real kernel
-	@# A person's terminal, who scrapes it, and letters for its pictures.
-	@tests/setup tmux prometheus fonts-dejavu-core
+# A person's terminal, who scrapes it, and letters for its pictures.
+TOOLS_NEED := tmux prometheus fonts-dejavu-core
+test-tools: ## pkttop, on this machine and on counters of a real kernel
+	@tests/setup $(TOOLS_NEED)
+	@$(MAKE) --no-print-directory vm-6.12 build/pkttop
 	@. scripts/toolchain && cargo test --quiet -p pkttop --target-dir target
 	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
 		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all
 
-test-iptables: vm-6.12 ## one extension in the iptables of each Debian suite, 1.8.7 to 1.8.13
+test-iptables: ## one extension in the iptables of each Debian suite, 1.8.7 to 1.8.13
 	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
 	@tests/iptables_versions
 
-test-matrix: extension ## every kernel of tests/vm/kernels: build, boot, scenarios (long)
+test-deb: ## the packages: install, boot, rebuild and purge, in roots made by debootstrap (not in `make test`: 20 minutes)
+	@tests/setup debootstrap dpkg-dev debhelper dh-dkms lintian
+	@$(MAKE) --no-print-directory deb vm-6.12
+	@tests/deb
+
+test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in `make test`: an hour and 5 GB)
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+	@$(MAKE) --no-print-directory extension
 	@scripts/matrix boot
 
 lint: ## rustfmt, clippy, licences, shellcheck, checkpatch, sparse
+	@tests/setup
+	@$(MAKE) --no-print-directory vm-6.12
 	@scripts/lint
 
 version:
@@ -183,4 +210,4 @@ clean: ## what was built
 	rm -rf build target
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
+	@sed -n 's/^\([a-z][a-z_-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
