@@ -144,15 +144,20 @@ void pktstat_shim_random(void *to, size_t len)
 static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
-	return sysfs_emit(buf, "%d\n", pktstat_rs_kstat_enabled(rust_kstat));
+	int err = pktstat_check_access(FMODE_READ);
+
+	return err ?: sysfs_emit(buf, "%d\n",
+				 pktstat_rs_kstat_enabled(rust_kstat));
 }
 
 static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 			     const char *buf, size_t len)
 {
+	int err = pktstat_check_access(FMODE_WRITE);
 	bool enable;
-	int err = kstrtobool(buf, &enable);
 
+	if (!err)
+		err = kstrtobool(buf, &enable);
 	if (!err)
 		err = pktstat_rs_kstat_enable(rust_kstat, enable);
 	return err ?: len;
@@ -171,6 +176,11 @@ static ssize_t written(char *text, const char __user *from, size_t len)
 	if (len > WRITE_MAX)
 		return -EINVAL;
 	return copy_from_user(text, from, len) ? -EFAULT : len;
+}
+
+static int counter_open(struct inode *inode, struct file *file)
+{
+	return pktstat_check_access(file->f_mode);
 }
 
 static ssize_t counter_read(struct file *file, char __user *to, size_t len,
@@ -196,6 +206,7 @@ static ssize_t counter_write(struct file *file, const char __user *from,
 }
 
 static const struct proc_ops counter_ops = {
+	.proc_open	= counter_open,
 	.proc_read	= counter_read,
 	.proc_write	= counter_write,
 	.proc_lseek	= default_llseek,
@@ -204,10 +215,10 @@ static const struct proc_ops counter_ops = {
 /* The text is made when the file is opened, and then it stays as it is. */
 static int nout_open(struct inode *inode, struct file *file)
 {
-	int err = 0;
+	int err = pktstat_check_access(file->f_mode);
 
 	file->private_data = NULL;
-	if (file->f_mode & FMODE_READ)
+	if (!err && file->f_mode & FMODE_READ)
 		err = pktstat_rs_kstat_nout_open(rust_kstat, &file->private_data);
 	return err;
 }
@@ -255,21 +266,34 @@ static const struct proc_ops nout_ops = {
 static struct kobject *sysfs_dir;
 static struct proc_dir_entry *proc_dir;
 
-int __init pktstat_kstat_init(void)
+static int __init create_proc_files(void)
 {
-	int err = -ENOMEM;
-
-	rust_kstat = pktstat_rs_kstat_new();
-	if (!rust_kstat)
-		return err;
+	struct proc_dir_entry *nout;
 
 	proc_dir = proc_mkdir("kstat", NULL);
 	if (!proc_dir)
-		goto err_kstat;
-	if (!proc_create("counter", 0644, proc_dir, &counter_ops) ||
-	    !proc_create("nout", 0640, proc_dir, &nout_ops))
-		goto err_proc;
+		return -ENOMEM;
+	nout = proc_create("nout", 0640, proc_dir, &nout_ops);
+	if (!nout || !proc_create("counter", 0644, proc_dir, &counter_ops)) {
+		proc_remove(proc_dir);
+		return -ENOMEM;
+	}
+	proc_set_user(nout, GLOBAL_ROOT_UID, KGIDT_INIT(pktstat_gid));
+	return 0;
+}
 
+int __init pktstat_kstat_init(void)
+{
+	int err;
+
+	rust_kstat = pktstat_rs_kstat_new();
+	if (!rust_kstat)
+		return -ENOMEM;
+	err = create_proc_files();
+	if (err)
+		goto err_kstat;
+
+	err = -ENOMEM;
 	sysfs_dir = kobject_create_and_add("kstat", kernel_kobj);
 	if (!sysfs_dir)
 		goto err_proc;

@@ -24,9 +24,9 @@ static unsigned int uid;
 module_param(uid, uint, 0400);
 MODULE_PARM_DESC(uid, "owner of the files in /proc/net/xt_pktstat");
 
-static unsigned int gid;
-module_param(gid, uint, 0400);
-MODULE_PARM_DESC(gid, "group of the files in /proc/net/xt_pktstat");
+unsigned int pktstat_gid;
+module_param_named(gid, pktstat_gid, uint, 0400);
+MODULE_PARM_DESC(gid, "group of the files in /proc/net/xt_pktstat, and of /proc/kstat/nout");
 
 unsigned int pktstat_shim_max_memory_mib = 64;
 module_param_named(max_memory, pktstat_shim_max_memory_mib, uint, 0644);
@@ -151,7 +151,7 @@ static int pktstat_mt_check(const struct xt_mtchk_param *par)
 	const struct pktstat_net *net = net_generic(par->net, net_id);
 	/* Not when the namespace comes: its users are mapped later. */
 	kuid_t owner = make_kuid(par->net->user_ns, uid);
-	kgid_t group = make_kgid(par->net->user_ns, gid);
+	kgid_t group = make_kgid(par->net->user_ns, pktstat_gid);
 
 	/* An id that the namespace does not have: root of the machine. */
 	return pktstat_rs_check(net->state, par->matchinfo,

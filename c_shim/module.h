@@ -4,6 +4,7 @@
 #define PKTSTAT_MODULE_H
 
 #include <linux/compiler_types.h>
+#include <linux/types.h>
 
 /*
  * Rust has a per-CPU block as a plain pointer. From 6.15 on these are two
@@ -32,6 +33,16 @@ static inline void pktstat_clock_exit(void) {}
 struct wait_queue_head *pktstat_pollers(const void *key);
 void pktstat_proc_init(void);
 void pktstat_proc_exit(void);
+
+/*
+ * Whether the current task may do this with kstat and update_stats. Reading:
+ * in the initial network namespace, or with CAP_NET_ADMIN in the initial user
+ * namespace. Writing always takes that capability. Else -EPERM.
+ */
+int pktstat_check_access(fmode_t mode);
+
+/* Parameter of the module: the group that may read. */
+extern unsigned int pktstat_gid;
 
 int pktstat_kstat_init(void);
 void pktstat_kstat_exit(void);

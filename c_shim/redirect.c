@@ -32,7 +32,7 @@ static bool armed;
 /* A call from within the module was recognised. */
 static bool own_call_seen;
 /* Set before `armed`, and never changed while it is. */
-static pktstat_get_stats_fn *replacement;
+static typeof(dev_get_stats) *replacement;
 
 static struct rtnl_link_stats64 *
 enter_replacement(struct net_device *dev, struct rtnl_link_stats64 *stats)
@@ -82,7 +82,7 @@ static bool detects_own_calls(void)
 	return READ_ONCE(own_call_seen);
 }
 
-int pktstat_redirect_start(pktstat_get_stats_fn *function)
+int pktstat_redirect_start(typeof(dev_get_stats) *function)
 {
 	int err;
 
@@ -141,7 +141,7 @@ void pktstat_redirect_drain(void)
 
 #else
 
-int pktstat_redirect_start(pktstat_get_stats_fn *function)
+int pktstat_redirect_start(typeof(dev_get_stats) *function)
 {
 	pr_warn_ratelimited("needs a kernel with CONFIG_DYNAMIC_FTRACE_WITH_ARGS or _REGS\n");
 	return -EOPNOTSUPP;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* /sys/kernel/update_stats/update_stats: which interfaces are on. */
 
-#include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/sysfs.h>
 
@@ -15,11 +15,10 @@ static ssize_t list_write(struct file *file, struct kobject *dir,
 			  char *text, loff_t pos, size_t len)
 {
 	struct pktstat_command command;
-	int err;
+	int err = pktstat_check_access(FMODE_WRITE);
 
-	if (!capable(CAP_NET_ADMIN))
-		return -EPERM;
-	err = pktstat_rs_command(&command, text, len);
+	if (!err)
+		err = pktstat_rs_command(&command, text, len);
 	if (!err && command.on)
 		err = pktstat_device_on(command.name);
 	else if (!err)
@@ -31,7 +30,9 @@ static ssize_t list_read(struct file *file, struct kobject *dir,
 			 PKTSTAT_BIN_CONST struct bin_attribute *attr,
 			 char *text, loff_t pos, size_t size)
 {
-	return pktstat_devices_list(text, size, pos);
+	int err = pktstat_check_access(FMODE_READ);
+
+	return err ?: pktstat_devices_list(text, size, pos);
 }
 
 /* Binary: the list can be longer than the page that a text file has. */

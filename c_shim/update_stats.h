@@ -6,13 +6,10 @@
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 
 #include "shim.h"
-
-struct net_device;
-struct notifier_block;
-struct rtnl_link_stats64;
 
 /* An interface that is on: what is shown of its device beyond its own. */
 struct pktstat_overlay {
@@ -44,21 +41,18 @@ void pktstat_devices_off(void);
 /* Their names, a line each: at most @size bytes from @pos on. */
 size_t pktstat_devices_list(char *text, size_t size, loff_t pos);
 
-typedef struct rtnl_link_stats64 *
-pktstat_get_stats_fn(struct net_device *dev, struct rtnl_link_stats64 *stats);
-
 /*
  * update_stats_active.c: while there are users, @devices is told of changes
  * to devices, and callers of dev_get_stats() get to @replacement.
  */
 int pktstat_active_get(struct notifier_block *devices,
-		       pktstat_get_stats_fn *replacement);
+		       typeof(dev_get_stats) *replacement);
 void pktstat_active_put(void);
 /* Waits until this module's code can go; the last user has gone. */
 void pktstat_active_drain(void);
 
 /* redirect.c: sends callers outside this module to @replacement. */
-int pktstat_redirect_start(pktstat_get_stats_fn *replacement);
+int pktstat_redirect_start(typeof(dev_get_stats) *replacement);
 void pktstat_redirect_stop(void);
 void pktstat_redirect_drain(void);
 

@@ -16,7 +16,7 @@ static struct notifier_block *watching;	/* under start_mutex; NULL: stopped */
 static atomic_t users;
 
 static int start(struct notifier_block *devices,
-		 pktstat_get_stats_fn *replacement)
+		 typeof(dev_get_stats) *replacement)
 {
 	int err = register_netdevice_notifier(devices);
 
@@ -45,7 +45,7 @@ static void stop_if_idle(struct work_struct *work)
 static DECLARE_WORK(stop_work, stop_if_idle);
 
 int pktstat_active_get(struct notifier_block *devices,
-		       pktstat_get_stats_fn *replacement)
+		       typeof(dev_get_stats) *replacement)
 {
 	int err = 0;
 

@@ -2,8 +2,8 @@
 /* The files in /sys/kernel/IFNAME/statistics, and what they show. */
 
 #include <linux/build_bug.h>
-#include <linux/capability.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
 #include <linux/if_link.h>
 #include <linux/kobject.h>
 #include <linux/netdevice.h>
@@ -12,6 +12,7 @@
 #include <linux/sysfs.h>
 
 #include "compat.h"
+#include "module.h"
 #include "update_stats.h"
 
 static atomic_t overlays;	/* whose memory is not freed */
@@ -38,13 +39,16 @@ static struct pktstat_overlay *to_overlay(struct kobject *dir)
 	return container_of(dir, struct pktstat_overlay, dir);
 }
 
-static const u64 *read_shown(struct kobject *dir,
-			     struct rtnl_link_stats64 *stats)
+static int read_shown(struct kobject *dir, struct rtnl_link_stats64 *stats)
 {
+	int err = pktstat_check_access(FMODE_READ);
+
+	if (err)
+		return err;
 	rcu_read_lock();
 	pktstat_overlay_read(to_overlay(dir), stats);
 	rcu_read_unlock();
-	return (u64 *)stats;
+	return 0;
 }
 
 static ssize_t write_update(struct kobject *dir, size_t field,
@@ -53,10 +57,10 @@ static ssize_t write_update(struct kobject *dir, size_t field,
 	struct pktstat_overlay *overlay = to_overlay(dir);
 	struct pktstat_update update;
 	struct rtnl_link_stats64 own;
-	int err;
+	int err = pktstat_check_access(FMODE_WRITE);
 
-	if (!capable(CAP_NET_ADMIN))
-		return -EPERM;
+	if (err)
+		return err;
 	err = pktstat_rs_update(&update, field, text, len);
 	if (err)
 		return err;
@@ -76,9 +80,10 @@ static ssize_t field_show(struct kobject *dir, struct kobj_attribute *file,
 			  char *text)
 {
 	struct rtnl_link_stats64 stats;
-	const u64 *values = read_shown(dir, &stats);
+	const u64 *values = (const u64 *)&stats;
+	int err = read_shown(dir, &stats);
 
-	return sysfs_emit(text, "%llu\n", values[file - field_files]);
+	return err ?: sysfs_emit(text, "%llu\n", values[file - field_files]);
 }
 
 static ssize_t field_store(struct kobject *dir, struct kobj_attribute *file,
@@ -91,9 +96,10 @@ static ssize_t all_show(struct kobject *dir, struct kobj_attribute *file,
 			char *text)
 {
 	struct rtnl_link_stats64 stats;
+	int err = read_shown(dir, &stats);
 
 	BUILD_BUG_ON(PKTSTAT_ALL_MAX > PAGE_SIZE);
-	return pktstat_rs_all(read_shown(dir, &stats), text);
+	return err ?: pktstat_rs_all((u64 *)&stats, text);
 }
 
 static ssize_t all_store(struct kobject *dir, struct kobj_attribute *file,
