@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -164,6 +164,10 @@ soak: ## many packets through the accounting, and a slow reader, on this machine
 miri: ## the pure code's unit tests under Miri, a few cases of each (downloads a nightly Rust)
 	@tests/setup curl ca-certificates
 	@tests/lab/miri
+
+mutants: ## whether tests see each small change to the pure code (hours): FILES=src/rule.rs SHARD=1/4
+	@tests/setup
+	@scripts/mutants $(if $(SHARD),--shard $(SHARD)) $(FILES)
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup
