@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH Linux-syscall-note */
 /*
  * The rule config, as C sees it. src/abi.rs says the same in Rust, with the
- * reasons; tests/abi.rs fails where they differ.
+ * reasons; build.rs fails where they differ.
  */
 #ifndef _XT_PKTSTAT_H
 #define _XT_PKTSTAT_H

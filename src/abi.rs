@@ -2,7 +2,7 @@
 //! The rule config: what an iptables rule carries, byte for byte.
 //!
 //! One truth for the kernel half, the extension and the tools. `c_shim/xt_pktstat.h` says the
-//! same in C; tests/abi.rs fails where they differ.
+//! same in C; build.rs fails where they differ.
 
 /// The match's name: `-m pktstat`.
 pub const MATCH_NAME: &str = "pktstat";

@@ -7,7 +7,7 @@ use core::ffi::CStr;
 pub const FIELDS: usize = 23;
 
 /// Their names, in the order in which `struct rtnl_link_stats64` begins. Sorted by nothing else:
-/// the order is the kernel's, and for ever. tests/abi.rs holds it to linux/if_link.h.
+/// the order is the kernel's, and for ever. build.rs holds it to linux/if_link.h.
 pub const NAMES: [&CStr; FIELDS] = [
     c"rx_packets",
     c"tx_packets",
