@@ -58,16 +58,21 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_line_is_no_clock(line in line(), shift in 33_u32.., fraction in 1_u64 << 63.., ticks in any::<u64>()) {
+    fn what_is_no_line_is_no_clock(line in line(), shift in 33_u32.., more in any::<u64>(), since in 0..3_u64) {
         let clock = Clock::default();
+        // Half of the 64 bits are for what a tick adds.
+        let least = 1_u64 << 31 << line.shift;
         for line in [
             Line { mult: 0, ..line },
             Line { shift, ..line },
-            Line { fraction, ..line },
+            Line { fraction: least, ..line },
+            Line { fraction: least.saturating_add(more), ..line },
         ] {
             clock.set(line);
-            prop_assert_eq!(clock.at(ticks), None);
+            prop_assert_eq!(clock.at(line.ticks.saturating_add(since)), None);
         }
+        clock.set(Line { fraction: least - 1, ..line });
+        prop_assert!(clock.at(line.ticks).is_some());
     }
 }
 

@@ -362,16 +362,18 @@ fn the_kernels_own_word_is_not_read() {
 }
 
 #[test]
-fn an_error_is_one_line_that_names_the_option() {
-    for error in [
-        RuleError::Period,
-        RuleError::Samples,
-        RuleError::Name,
-        RuleError::Id,
-        RuleError::NameAndId,
-        RuleError::Flags,
-        RuleError::Reserved,
+fn an_error_is_one_line_with_the_option_and_its_bounds() {
+    for (error, option, bounds) in [
+        (RuleError::Period, "--period", "1us to 3600s"),
+        (RuleError::Samples, "--samples", "1 to 1048576"),
+        (RuleError::Name, "--name", "1 to 31"),
+        (RuleError::Id, "--id", "0 to 65535"),
+        (RuleError::NameAndId, "--id", "--name"),
+        (RuleError::Flags, "flags", "--wire"),
+        (RuleError::Reserved, "reserved", "zero"),
     ] {
+        assert_eq!(error.option(), option);
+        assert!(error.takes().contains(bounds), "{error:?}");
         let line = format!("{} takes {}", error.option(), error.takes());
         assert!(
             line.is_ascii() && !line.contains(['\n', '%']) && !line.contains("  "),
