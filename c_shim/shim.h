@@ -173,10 +173,16 @@ int pktstat_rs_kstat_nout_write(void *kstat, const char *text, size_t len);
 #define PKTSTAT_NAME_MAX	127	/* of an interface, if alternative */
 #define PKTSTAT_ESCAPED_MAX	60
 
-/* Rust's. Zeroed is none. */
-struct pktstat_deltas {
-	__u32 turn;
-	__u64 copies[2 * PKTSTAT_FIELDS];
+/* Rust's, see src/update_stats/shown.rs. Zeroed: nothing was written. */
+struct pktstat_known {
+	__u64 own[PKTSTAT_FIELDS];
+	__u32 epoch;
+};
+
+struct pktstat_shown {
+	struct pktstat_known known;
+	__u64 values[PKTSTAT_FIELDS];
+	__u32 written;
 };
 
 /* Values for the fields whose bit is set in `which`. */
@@ -194,10 +200,14 @@ const char *pktstat_rs_field_name(size_t field);
 /* Reads what was written; PKTSTAT_FIELDS and beyond: to `all`. */
 int pktstat_rs_update(struct pktstat_update *update, size_t field,
 		      const char *text, size_t len);
-void pktstat_rs_deltas_set(const struct pktstat_deltas *deltas,
-			   const __u64 *own,
-			   const struct pktstat_update *update);
-void pktstat_rs_deltas_get(const struct pktstat_deltas *deltas, __u64 *to);
+/*
+ * Takes a reading of the device that began when @before was known, turns it
+ * into what is shown and, unless @update is NULL, writes that. One caller at
+ * a time for each @shown.
+ */
+void pktstat_rs_shown(struct pktstat_shown *shown,
+		      const struct pktstat_known *before, __u64 *reading,
+		      const struct pktstat_update *update);
 size_t pktstat_rs_all(const __u64 *values, char *text);
 int pktstat_rs_command(struct pktstat_command *command, const char *text,
 		       size_t len);

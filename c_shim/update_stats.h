@@ -5,20 +5,20 @@
 
 #include <linux/kobject.h>
 #include <linux/list.h>
-#include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 
 #include "shim.h"
 
-/* An interface that is on: what is shown of its device beyond its own. */
+/* An interface that is on. */
 struct pktstat_overlay {
 	struct kobject dir;		/* /sys/kernel/IFNAME */
 	struct net_device *dev;		/* outlives it: see device_event() */
 	struct hlist_node by_dev;
 	struct list_head in_order;
-	struct mutex writer;		/* one at a time changes the deltas */
-	struct pktstat_deltas deltas;
+	raw_spinlock_t lock;		/* protects `shown` */
+	struct pktstat_shown shown;
 	struct rcu_head rcu;
 };
 
@@ -28,7 +28,7 @@ struct pktstat_overlay *pktstat_overlay_new(struct net_device *dev);
 /* Whatever comes of it, kobject_put() frees the overlay. */
 int pktstat_overlay_add_files(struct pktstat_overlay *overlay,
 			      const char *name);
-/* The statistics of its device, with what is shown beyond them. */
+/* What is shown of its device. RCU is held; any context but NMI. */
 void pktstat_overlay_read(struct pktstat_overlay *overlay,
 			  struct rtnl_link_stats64 *stats);
 /* Waits until all overlays are freed. */

@@ -2,7 +2,7 @@
 /*
  * Which interfaces are on.
  *
- * Lock order: start_mutex, RTNL, `registry`, an overlay's `writer`. The
+ * Lock order: start_mutex, RTNL, `registry`, an overlay's `lock`. The
  * notifier holds RTNL and takes `registry`, so nothing under `registry` may
  * take RTNL. Removing an overlay waits for those who are in its files, so
  * these take neither.

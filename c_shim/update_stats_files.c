@@ -17,21 +17,33 @@
 
 static atomic_t overlays;	/* whose memory is not freed */
 
-/* The deltas come first, see Deltas::get(). */
-void pktstat_overlay_read(struct pktstat_overlay *overlay,
-			  struct rtnl_link_stats64 *stats)
+/* @update, unless it is NULL, is written at the moment of the reading. */
+static void take_reading(struct pktstat_overlay *overlay,
+			 struct rtnl_link_stats64 *stats,
+			 const struct pktstat_update *update)
 {
-	u64 deltas[PKTSTAT_FIELDS];
-	u64 *values = (u64 *)stats;
-	unsigned int i;
+	struct pktstat_known before;
+	unsigned long flags;
 
 	BUILD_BUG_ON(offsetof(struct rtnl_link_stats64, tx_compressed) !=
 		     (PKTSTAT_FIELDS - 1) * sizeof(u64));
 
-	pktstat_rs_deltas_get(&overlay->deltas, deltas);
+	raw_spin_lock_irqsave(&overlay->lock, flags);
+	before = overlay->shown.known;
+	raw_spin_unlock_irqrestore(&overlay->lock, flags);
+
+	/* Without the lock: a bond's driver reads its ports' overlays. */
 	dev_get_stats(overlay->dev, stats);
-	for (i = 0; i < PKTSTAT_FIELDS; i++)
-		values[i] += deltas[i];
+
+	raw_spin_lock_irqsave(&overlay->lock, flags);
+	pktstat_rs_shown(&overlay->shown, &before, (u64 *)stats, update);
+	raw_spin_unlock_irqrestore(&overlay->lock, flags);
+}
+
+void pktstat_overlay_read(struct pktstat_overlay *overlay,
+			  struct rtnl_link_stats64 *stats)
+{
+	take_reading(overlay, stats, NULL);
 }
 
 static struct pktstat_overlay *to_overlay(struct kobject *dir)
@@ -54,9 +66,8 @@ static int read_shown(struct kobject *dir, struct rtnl_link_stats64 *stats)
 static ssize_t write_update(struct kobject *dir, size_t field,
 			    const char *text, size_t len)
 {
-	struct pktstat_overlay *overlay = to_overlay(dir);
 	struct pktstat_update update;
-	struct rtnl_link_stats64 own;
+	struct rtnl_link_stats64 stats;
 	int err = pktstat_check_access(FMODE_WRITE);
 
 	if (err)
@@ -65,12 +76,9 @@ static ssize_t write_update(struct kobject *dir, size_t field,
 	if (err)
 		return err;
 
-	mutex_lock(&overlay->writer);
 	rcu_read_lock();
-	dev_get_stats(overlay->dev, &own);
+	take_reading(to_overlay(dir), &stats, &update);
 	rcu_read_unlock();
-	pktstat_rs_deltas_set(&overlay->deltas, (u64 *)&own, &update);
-	mutex_unlock(&overlay->writer);
 	return len;
 }
 
@@ -126,10 +134,7 @@ static const struct attribute_group *dir_groups[] = {
 
 static void dir_release(struct kobject *dir)
 {
-	struct pktstat_overlay *overlay = to_overlay(dir);
-
-	mutex_destroy(&overlay->writer);
-	kfree_rcu(overlay, rcu);
+	kfree_rcu(to_overlay(dir), rcu);
 	atomic_dec(&overlays);
 }
 
@@ -159,7 +164,7 @@ struct pktstat_overlay *pktstat_overlay_new(struct net_device *dev)
 	if (!overlay)
 		return NULL;
 	overlay->dev = dev;
-	mutex_init(&overlay->writer);
+	raw_spin_lock_init(&overlay->lock);
 	atomic_inc(&overlays);
 	return overlay;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What c_shim/update_stats*.c call: the texts of the files, and the deltas.
+//! What c_shim/update_stats*.c call: the texts of the files, and what is shown.
 
 use super::error::{from_result, Error};
 use super::sys;
 use crate::decimal::Writer;
 use crate::update_stats::command::{Command, NAME_MAX};
-use crate::update_stats::deltas::Deltas;
 use crate::update_stats::field::{FIELDS, NAMES};
 use crate::update_stats::name;
+use crate::update_stats::shown::{Known, Shown};
 use crate::update_stats::update::{self, Update, ALL_MAX};
 use crate::update_stats::Refusal;
 use core::ffi::{c_char, c_int};
@@ -18,8 +18,10 @@ const _: () = {
     assert!(sys::PKTSTAT_ALL_MAX as usize >= ALL_MAX);
     assert!(sys::PKTSTAT_NAME_MAX as usize == NAME_MAX);
     assert!(sys::PKTSTAT_ESCAPED_MAX as usize == name::ESCAPED_MAX);
-    assert!(size_of::<sys::pktstat_deltas>() == size_of::<Deltas>());
-    assert!(align_of::<sys::pktstat_deltas>() == align_of::<Deltas>());
+    assert!(size_of::<sys::pktstat_known>() == size_of::<Known>());
+    assert!(align_of::<sys::pktstat_known>() == align_of::<Known>());
+    assert!(size_of::<sys::pktstat_shown>() == size_of::<Shown>());
+    assert!(align_of::<sys::pktstat_shown>() == align_of::<Shown>());
     assert!(size_of::<sys::pktstat_update>() == size_of::<Update>());
     assert!(align_of::<sys::pktstat_update>() == align_of::<Update>());
 };
@@ -76,38 +78,31 @@ unsafe extern "C" fn pktstat_rs_update(
     from_result(stored.map_err(Error::from))
 }
 
-/// Has the values of `update` shown of a device that has counted `own`. One caller at a time.
+/// Takes a reading of the device and turns it into what is shown; with an update, writes that.
 ///
 /// # Safety
 ///
-/// `deltas` was zeroed once and since then changed only here, `own` points to a value for each
-/// field, `update` was written by [`pktstat_rs_update`].
+/// `shown` was zeroed once and since then changed only here, with one caller at a time; `before`
+/// is a copy of its first member; `reading` points to a value for each field; `update` is null or
+/// was written by [`pktstat_rs_update`].
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_deltas_set(
-    deltas: *const sys::pktstat_deltas,
-    own: *const u64,
+unsafe extern "C" fn pktstat_rs_shown(
+    shown: *mut sys::pktstat_shown,
+    before: *const sys::pktstat_known,
+    reading: *mut u64,
     update: *const sys::pktstat_update,
 ) {
-    // SAFETY: part of an overlay, which its open file keeps; all atomics, and zero is valid.
-    let deltas = unsafe { &*deltas.cast::<Deltas>() };
-    // SAFETY: the beginning of a rtnl_link_stats64 that only the calling store() knows.
-    let own = unsafe { &*own.cast::<[u64; FIELDS]>() };
-    // SAFETY: a variable of the calling store(), written by `pktstat_rs_update`.
-    let update = unsafe { &*update.cast::<Update>() };
-    deltas.set(own, update.values());
-}
-
-/// Copies the deltas as one write left them. Any context.
-///
-/// # Safety
-///
-/// `deltas` as in [`pktstat_rs_deltas_set`]; `to` has space for a value for each field.
-#[no_mangle]
-unsafe extern "C" fn pktstat_rs_deltas_get(deltas: *const sys::pktstat_deltas, to: *mut u64) {
-    // SAFETY: part of an overlay, which its open file or RCU keeps; all atomics, and zero is valid.
-    let deltas = unsafe { &*deltas.cast::<Deltas>() };
-    // SAFETY: an array of the caller's that nobody else knows.
-    unsafe { to.cast::<[u64; FIELDS]>().write(deltas.get()) };
+    // SAFETY: part of an overlay, which its open file or RCU keeps; the caller holds its lock.
+    let shown = unsafe { &mut *shown.cast::<Shown>() };
+    // SAFETY: a variable of the caller's, which nobody else knows.
+    let before = unsafe { &*before.cast::<Known>() };
+    // SAFETY: the beginning of the caller's rtnl_link_stats64, which nobody else knows.
+    let reading = unsafe { &mut *reading.cast::<[u64; FIELDS]>() };
+    // SAFETY: null, or a variable of the calling store(), written by `pktstat_rs_update`.
+    match unsafe { update.cast::<Update>().as_ref() } {
+        None => shown.read(before, reading),
+        Some(update) => shown.write(before, reading, update.values()),
+    }
 }
 
 /// Writes the text of `all` and returns its length.

@@ -3,16 +3,15 @@
 //! allocation, no panic.
 //!
 //! A [`command`] switches an interface on or off. An [`update`] is what is written to the files
-//! of one that is on. Its device goes on counting: an update is kept as [`deltas`] to what the
-//! device had counted by then, which are added to whatever it counts later. A [`field`] is one
-//! statistic, and a [`name`] is one that /sys/kernel can spare.
+//! of one that is on, and goes into what is [`shown`] of it, to which is added what its device
+//! counts later. A [`field`] is one statistic, and a [`name`] is one that /sys/kernel can spare.
 
 #![forbid(unsafe_code)]
 
 pub mod command;
-pub mod deltas;
 pub mod field;
 pub mod name;
+pub mod shown;
 pub mod update;
 
 /// Why a text is not taken.
