@@ -91,7 +91,7 @@ test-vm: ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
 	@tests/vm/selftest
-	@tests/vm/everywhere 6.12 6.1 -- all
+	@tests/vm/run_parallel 6.12 6.1 -- all
 	@$(call conservation,15)
 	@tests/iptables_test
 	@bench/gate
@@ -134,7 +134,7 @@ lab-planted: lab-ready
 	@tests/lab/selftest
 
 lab-kasan lab-rt lab-kcsan: lab-%: lab-ready
-	@tests/vm/everywhere $* -- $(or $(SCENARIOS),all)
+	@tests/vm/run_parallel $* -- $(or $(SCENARIOS),all)
 
 # What goes against the module: races, allocations that fail, 32-bit programs. All of it, but on
 # this kernel xt_recent is no module.

@@ -7,7 +7,8 @@
 #
 #     # variants: legacy4 legacy6 nft4 nft6     run once for each (default: once, with neither)
 #     # timeout: 300                            seconds, on a slow machine (default 180)
-#     # cpus: 2                                 at least (default 1)
+#     # cpus: 2                                 at least (default 1); $CPUS is what there are
+#     # machine: exact                          an instruction takes 1 ns of its time (tests/vm/qemu)
 #     # nics: yes                               two virtio ones with a wire between them
 #     # files: iptables/examples/foo            more for the guest, in /t
 
@@ -24,7 +25,9 @@ ipt=iptables-$backend
 [[ $family == 4 ]] || ipt=ip6tables-$backend
 # IP and UDP header of a datagram: what a payload weighs on top.
 header=$((family == 4 ? 28 : 48))
-export ipt backend family addr0 addr1 addr2 net2 header
+# How many CPUs the guest has: what the scenarios ask for, or tests/vm/run -c says, if that is more.
+CPUS=$(nproc --all)
+export ipt backend family addr0 addr1 addr2 net2 header CPUS
 
 # boot_word NAME: the number N where the kernel's command line has pktstat_NAME=N, or nothing.
 boot_word() { sed -n "s/.*\<pktstat_$1=\([0-9]*\).*/\1/p" /proc/cmdline; }

@@ -326,7 +326,7 @@ static void sweep(void)
 	const struct input input = good();
 	int nth, failed = 0, left = 0;
 
-	/* tests/vm/damage knows who asked for it. */
+	/* tests/vm/kernel_errors knows this name: the failures are asked for. */
 	prctl(PR_SET_NAME, "fail-nth");
 	for (nth = 1; nth < 2000 && !left; nth++) {
 		int fd = open_faults("fail-nth"), status;

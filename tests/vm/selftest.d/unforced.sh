@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-claim "nothing else tells of a stack"
+claim "no other stack is in the log"
 echo '<4>fail-nth: vmalloc error: size 64, vm_struct allocation failed' >/dev/kmsg
 echo '<4>Call Trace:' >/dev/kmsg
 echo '<4>Call Trace:' >/dev/kmsg
