@@ -6,12 +6,12 @@
  *
  * Sends datagrams to itself over lo and brackets each send with the time stamp counter. The
  * receiver's socket filter drops them, so a packet goes all the way (OUTPUT, lo, softirq, ingress,
- * INPUT, UDP's lookup) and nobody is woken.
+ * INPUT, UDP's lookup) and no task is woken.
  *
  * -p: leaves out of `same` the packets that may have opened a window of that many ns.
  * -g: each packet waits for the next multiple of GAP_NS.
  * -i: sleeps before each packet that counts.
- * -P: polls all counters before each packet: each is to tell when its window ends.
+ * -P: polls all counters before each packet: each has to wake when its window ends.
  * -R: reads DATA to its end with one large read, then again and again.
  *
  * -S: writes the 23 files of an interface that is on, one by one, and then all in one batch.
