@@ -79,7 +79,7 @@ test-fresh: ## what the README tells a newcomer to type, in new roots where noth
 
 test-host: ## the pure code and the extension, on this machine
 	@tests/setup
-	@scripts/test_host
+	@tests/host
 	@tests/gates
 
 # What the VM of a row of tests/vm/kernels runs.
@@ -200,7 +200,7 @@ test-deb: ## the packages: install, boot, rebuild and purge, in roots made by de
 test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in `make test`: an hour and 5 GB)
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	@$(MAKE) --no-print-directory extension
-	@scripts/matrix boot
+	@tests/matrix
 
 lint: ## rustfmt, clippy, licences, shellcheck, checkpatch, sparse
 	@tests/setup
