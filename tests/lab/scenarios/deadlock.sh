@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# A ring of the kernel's own locks that loading a match can close: any match that keeps state in
+# A deadlock of the kernel's own that loading a match can cause: any match that keeps state in
 # network namespaces, `recent` is another. SECURITY.md says when. It is made here on purpose, to show
-# what unties it: a SIGKILL, and that races.py gives it where it has to.
+# that a SIGKILL ends it, and that tests/lab/races sends one where it has to.
 # variants: pktstat recent
-# files: tests/lab/races.py
+# files: tests/lab/races
 
 helper=/proc/sys/kernel/modprobe
 quiet_ns n1
 ip -n n1 link add d0 type dummy
 match=(-m pktstat --period 1 --samples 100 --name web)
 [[ $VARIANT == pktstat ]] || match=(-m recent --set)
-# All else that the rule needs.
+# Loads all else that the rule needs.
 in_ns n1 iptables-nft -A INPUT -p udp "${match[@]}"
 in_ns n1 iptables-nft -F INPUT
 
-# waits_in PID FUNCTION: whether that is where it stands.
+# waits_in PID FUNCTION: whether it waits in this function of the kernel.
 waits_in() { grep -q "\<$2+" "/proc/$1/stack"; }
-# Whom the kernel asks for modules. Not to the question for the match's revision, which comes before
-# the rule and without the lock, and not before it may.
+# What the kernel calls to load modules. Fails where the kernel asks for the match's revision, before
+# the rule and without the lock; else waits until `may` is there.
 cat >/run/scratch/modprobe <<-'END'
 	#!/bin/bash
 	cd /run/scratch
@@ -36,7 +36,7 @@ rmmod "xt_$VARIANT"
 usual=$(<$helper)
 echo /run/scratch/modprobe >$helper
 if [[ $VARIANT == pktstat ]]; then
-	python3 -u /t/races.py 0 tied &
+	python3 -u /t/races 0 until_killed &
 else
 	nsenter --net=/run/netns/n1 iptables-nft -A INPUT "${match[@]}" &
 fi
@@ -44,7 +44,7 @@ adder=$!
 wait_until '[[ -s asker ]]'
 rule=$(<asker)
 waits_in "$rule" nft_match_select_ops
-# Who has been called goes on.
+# The one that has been called goes on.
 echo "$usual" >$helper
 
 claim "a device that goes waits for nftables, and a namespace that comes for the device"
@@ -55,13 +55,13 @@ unshare -n true &
 namespace=$!
 wait_until "waits_in $namespace ops_init"
 
-claim "the module waits for the namespace: the ring is closed"
+claim "the module waits for the namespace: all three wait for each other"
 touch may
 wait_until '[[ -s pid ]] && waits_in $(<pid) register_pernet_subsys'
 sleep 2
 for pid in "$rule" $device $namespace $(<pid); do [[ -e /proc/$pid ]]; done
 
-claim "SIGKILL to who adds the rule unties it: all the others come to their end"
+claim "SIGKILL to the program that adds the rule ends it: all the others finish"
 [[ $VARIANT == pktstat ]] || kill -9 "$rule"
 wait $adder || [[ $VARIANT == recent && $? == 137 ]]
 wait $device

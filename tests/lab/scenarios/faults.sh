@@ -112,5 +112,5 @@ for kobject in notes kstat update_stats; do logged "kobject_add_internal failed 
 [[ ! -e /proc/net/xt_pktstat && ! -e /proc/kstat && ! -e /sys/kernel/kstat && ! -e /sys/kernel/update_stats ]]
 modprobe xt_pktstat
 
-claim "who looks for leaks has not run out of memory itself"
+claim "kmemleak has not run out of memory itself"
 echo scan >"$debug/kmemleak"

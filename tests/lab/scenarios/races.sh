@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The module goes and comes again, over and over, against whatever may go on at the same time. Each
-# variant is a race of two minutes (pktstat_race_seconds), under traffic; races.py has the players,
-# and `together` has all of them. That each really got its turn is part of the race, and that
-# all works afterwards is what it is for.
+# variant is a race of two minutes (pktstat_race_seconds), under traffic; tests/lab/races has the
+# players, and `together` has all of them. Each must have done its part, and everything must work
+# afterwards.
 # variants: readers pollers rules namespaces interfaces hotplug together
 # cpus: 3
 # timeout: 2400
-# files: tests/lab/races.py
+# files: tests/lab/races
 
 seconds=$(boot_word race_seconds)
 modprobe -a dummy veth
@@ -32,12 +32,12 @@ for to in "$addr1" fd09::2; do
 	nsenter --net=/run/netns/n0 udp -b 2 -i 50000 "$to" 1000000000 100 >/dev/null &
 	senders+=($!)
 done
-python3 -u /t/races.py "${seconds:-120}" "${players[@]}"
+python3 -u /t/races "${seconds:-120}" "${players[@]}"
 kill "${senders[@]}"
 wait "${senders[@]}" || true
 [[ $(nproc) == $(nproc --all) ]]
 
-claim "nobody holds the module, and it leaves nothing behind"
+claim "nothing uses the module, and it leaves nothing behind"
 for ipt in ip6tables-legacy iptables-nft; do in_ns n1 $ipt -F; done
 wait_until 'rmmod xt_pktstat 2>/dev/null || [[ ! -e /sys/module/xt_pktstat ]]'
 for left in /proc/net/xt_pktstat /proc/kstat /sys/kernel/{kstat,update_stats} /sys/kernel/race?; do [[ ! -e $left ]]; done

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # A long time on a short period: the kernel's own packet generator on two CPUs, a window of 100 us
-# and a reader who is too slow for it. Then four who counted tell the same to the frame and the
-# byte: the generator, iptables, the totals, and the rows.
+# and a reader that is too slow for it. Then four counts agree to the frame and the byte: the
+# generator's, iptables', the totals, and the rows.
 # cpus: 2
 # timeout: 3600
 
@@ -14,13 +14,13 @@ ip -n n1 link add sink type dummy
 ip -n n1 link set sink address 02:00:00:00:00:01 up
 modprobe -q pktgen || true
 
-# tell FILE WORDS...: an order to pktgen, which answers in the same file.
-tell() { in_ns n1 bash -c 'echo "${*:2}" >"/proc/net/pktgen/$1" && grep -q "^Result: OK" "/proc/net/pktgen/$1"' - "$@"; }
+# pktgen FILE WORDS...: a command to pktgen, which answers in the same file.
+pktgen() { in_ns n1 bash -c 'echo "${*:2}" >"/proc/net/pktgen/$1" && grep -q "^Result: OK" "/proc/net/pktgen/$1"' - "$@"; }
 for cpu in 0 1; do
-	tell kpktgend_$cpu "add_device sink@$cpu"
+	pktgen kpktgend_$cpu "add_device sink@$cpu"
 	for words in "count $((packets / 2))" "pkt_size $((14 + 28 + payload))" "xmit_mode netif_receive" "burst 1" \
 		"delay 0" "dst 10.9.9.9" "src_min 10.9.8.$cpu" "dst_mac 02:00:00:00:00:01"; do
-		tell "sink@$cpu" "$words"
+		pktgen "sink@$cpu" "$words"
 	done
 done
 sent() { in_ns n1 cat /proc/net/pktgen/sink@{0,1} | awk '$1 == "pkts-sofar:" { n += $2 } END { print n + 0 }'; }
