@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The picture on the terminal.
 
-use super::screen::{Screen, Shown};
+use super::columns::{load, Column, COLUMNS};
+use super::view::{Shown, View};
 use super::watch::AROUND;
-use crate::units::{short, short_time, time_of_day, Unit};
+use crate::units::{short_time, time_of_day, Unit};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{
-    Block, Borders, Cell, Clear, Paragraph, Row, Sparkline, SparklineBar, Table, TableState,
+    Block, Borders, Cell, Clear, Paragraph, Row as TableRow, Sparkline, SparklineBar, Table,
+    TableState,
 };
 use ratatui::Frame;
 
@@ -33,119 +35,15 @@ q, Esc       quit
  r            forget peaks, percentiles, bursts
  Ctrl-Z       back to the shell until fg
 
- rate         of the last interval
+ bit/s        rate of the last interval
  peak         fullest window, and when it began (UTC)
  p50 … p99.9  load that so many windows do not exceed,
               idle windows included
  bursts       windows in a row at the threshold or above
+ merged       windows that the full FIFO merged into others
  history      fullest window of each interval
  below        the windows around the peak of the selected
               counter, one a column; bursts in red";
-
-/// A column of the table: title, width, whether narrow terminals do without, and its text.
-struct Column {
-    title: &'static str,
-    width: u16,
-    is_spare: bool,
-    text: fn(&Shown, Unit) -> String,
-}
-
-const COLUMNS: [Column; 10] = [
-    Column {
-        title: "counter",
-        width: 16,
-        is_spare: false,
-        text: |s, _| s.sample.counter.clone(),
-    },
-    Column {
-        title: "period",
-        width: 7,
-        is_spare: true,
-        text: |s, _| short_time(s.sample.period_ns),
-    },
-    Column {
-        title: "rate",
-        width: 8,
-        is_spare: false,
-        text: rate,
-    },
-    Column {
-        title: "pkt/s",
-        width: 7,
-        is_spare: true,
-        text: |s, _| per_second(s.sample.frames_per_second),
-    },
-    Column {
-        title: "peak",
-        width: 7,
-        is_spare: false,
-        text: |s, u| load(s, u, s.sample.peak_frames, s.sample.peak_bytes),
-    },
-    Column {
-        title: "at",
-        width: 15,
-        is_spare: true,
-        text: peak_time,
-    },
-    Column {
-        title: "p50",
-        width: 7,
-        is_spare: true,
-        text: |s, u| percentile(s, u, s.sample.p50_bytes),
-    },
-    Column {
-        title: "p99",
-        width: 7,
-        is_spare: false,
-        text: |s, u| percentile(s, u, s.sample.p99_bytes),
-    },
-    Column {
-        title: "p99.9",
-        width: 7,
-        is_spare: true,
-        text: |s, u| percentile(s, u, s.sample.p999_bytes),
-    },
-    Column {
-        title: "bursts",
-        width: 7,
-        is_spare: false,
-        text: |s, _| s.sample.bursts.to_string(),
-    },
-];
-
-fn per_second(rate: Option<u64>) -> String {
-    rate.map_or("-".to_owned(), |rate| short(rate as f64))
-}
-
-fn rate(shown: &Shown, unit: Unit) -> String {
-    let sample = &shown.sample;
-    per_second(match unit {
-        Unit::Bits => sample.bits_per_second,
-        Unit::Bytes => sample.bits_per_second.map(|bits| bits / 8),
-        Unit::Pps => sample.frames_per_second,
-    })
-}
-
-fn load(shown: &Shown, unit: Unit, frames: u64, bytes: u64) -> String {
-    short(unit.rate(frames, bytes, shown.sample.period_ns))
-}
-
-fn percentile(shown: &Shown, unit: Unit, bytes: u64) -> String {
-    // Percentiles are kept of bytes only.
-    if unit == Unit::Pps {
-        "-".to_owned()
-    } else {
-        load(shown, unit, 0, bytes)
-    }
-}
-
-fn peak_time(shown: &Shown, _: Unit) -> String {
-    if shown.sample.peak_bytes == 0 {
-        "-".to_owned()
-    } else {
-        time_of_day(shown.sample.peak_timestamp_ns)
-    }
-}
 
 fn history(values: &[u64], width: usize) -> String {
     let values = &values[values.len().saturating_sub(width)..];
@@ -158,10 +56,10 @@ fn history(values: &[u64], width: usize) -> String {
 }
 
 /// Draws everything.
-pub fn screen(frame: &mut Frame<'_>, screen: &Screen) {
-    let table_height = screen.shown.len() as u16 + 1;
-    let room = frame.area().height.saturating_sub(2);
-    let worst_height = room.saturating_sub(table_height);
+pub fn screen(frame: &mut Frame<'_>, view: &View) {
+    let table_height = view.shown.len() as u16 + 1;
+    let below_title = frame.area().height.saturating_sub(2);
+    let worst_height = below_title.saturating_sub(table_height);
     let worst_height = if worst_height < WORST_MIN {
         0
     } else {
@@ -175,19 +73,19 @@ pub fn screen(frame: &mut Frame<'_>, screen: &Screen) {
     ])
     .areas(frame.area());
 
-    let state = if screen.is_paused { "  PAUSED" } else { "" };
-    let count = screen.shown.len();
+    let state = if view.is_paused { "  PAUSED" } else { "" };
+    let count = view.shown.len();
     let head = format!(
         "pkttop: {count} counter{}, {}, by {}{state}   {}",
         if count == 1 { "" } else { "s" },
-        screen.unit.suffix(),
-        screen.sort.word(),
-        screen.bursts
+        view.unit.suffix(),
+        view.sort.word(),
+        view.bursts
     );
     frame.render_widget(Line::styled(head, HEAD), title);
-    draw_table(frame, screen, table);
-    if let Some(shown) = screen.shown.get(screen.selected_row()) {
-        draw_worst(frame, shown, screen.unit, worst);
+    draw_table(frame, view, table);
+    if let Some(shown) = view.shown.get(view.selected_row()) {
+        draw_worst(frame, shown, view.unit, worst);
     } else {
         frame.render_widget(
             "no counter any more; waiting for one: iptables -m pktstat …",
@@ -201,48 +99,39 @@ pub fn screen(frame: &mut Frame<'_>, screen: &Screen) {
         ),
         foot,
     );
-    if screen.is_help {
+    if view.is_help {
         draw_help(frame);
     }
 }
 
-fn draw_table(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
-    let all: u16 = COLUMNS.iter().map(|column| column.width + 1).sum();
-    let has_spare = all + HISTORY_MIN <= area.width;
-    let columns: Vec<_> = COLUMNS
-        .iter()
-        .filter(|column| has_spare || !column.is_spare)
-        .collect();
-    let used: u16 = columns.iter().map(|column| column.width + 1).sum();
-    let history_width = area.width.saturating_sub(used);
+fn draw_table(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let width_of =
+        |columns: &[&Column]| -> u16 { columns.iter().map(|column| column.width as u16 + 1).sum() };
+    let mut columns: Vec<_> = COLUMNS.iter().collect();
+    if width_of(&columns) + HISTORY_MIN > area.width {
+        columns.retain(|column| !column.is_spare);
+    }
+    let history_width = area.width.saturating_sub(width_of(&columns));
 
-    let cell = |column: &Column, text: String| {
-        let width = column.width.into();
-        Cell::from(if column.title == "counter" {
-            format!("{text:<width$.width$}")
-        } else {
-            format!("{text:>width$}")
-        })
-    };
     let header = columns
         .iter()
-        .map(|column| cell(column, column.title.to_owned()))
+        .map(|column| Cell::from(column.align((column.title)(view.unit))))
         .chain([Cell::from("history")]);
-    let rows = screen.shown.iter().map(|shown| {
+    let rows = view.shown.iter().map(|shown| {
         let cells = columns
             .iter()
-            .map(|column| cell(column, (column.text)(shown, screen.unit)));
-        Row::new(cells.chain([Cell::from(history(&shown.history, history_width.into()))]))
+            .map(|column| Cell::from(column.align(&(column.text)(&shown.sample, view.unit))));
+        TableRow::new(cells.chain([Cell::from(history(&shown.history, history_width.into()))]))
     });
     let widths = columns
         .iter()
-        .map(|column| Constraint::Length(column.width))
+        .map(|column| Constraint::Length(column.width as u16))
         .chain([Constraint::Min(0)]);
     let table = Table::new(rows, widths)
-        .header(Row::new(header).style(HEAD))
+        .header(TableRow::new(header).style(HEAD))
         .column_spacing(1)
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
-    let mut state = TableState::new().with_selected(Some(screen.selected_row()));
+    let mut state = TableState::new().with_selected(Some(view.selected_row()));
     frame.render_stateful_widget(table, area, &mut state);
 }
 
@@ -258,7 +147,7 @@ fn draw_worst(frame: &mut Frame<'_>, shown: &Shown, unit: Unit, area: Rect) {
         format!(
             " {}: peak {}{} at {}, a column is {}, {} before and after ",
             shown.sample.counter,
-            load(shown, unit, peak.frames, peak.bytes),
+            load(&shown.sample, unit, peak.frames, peak.bytes),
             unit.suffix(),
             time_of_day(peak.timestamp_ns),
             short_time(period_ns),

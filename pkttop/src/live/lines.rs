@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Samples as lines: plain, CSV or JSON.
 
+use super::columns::COLUMNS;
 use super::sample::Sample;
 use crate::cli::Live;
-use crate::units::{short, short_time, time_of_day, Unit};
+use crate::units::{time_of_day, Unit};
 use anyhow::Result;
 use std::io::Write;
 
@@ -49,7 +50,7 @@ impl<W: Write> Printer<W> {
                     writeln!(self.out, "{}", plain_header(*unit))?;
                 }
                 for sample in samples {
-                    writeln!(self.out, "{}", plain(sample, *unit))?;
+                    writeln!(self.out, "{}", plain_line(sample, *unit))?;
                 }
             }
             Format::Csv => {
@@ -89,60 +90,20 @@ impl<W: Write> Printer<W> {
 }
 
 fn plain_header(unit: Unit) -> String {
-    let unit = unit.suffix();
-    format!(
-        "{:<8} {:<16} {:>6} {:>8} {:>8} {:>8} {:>15} {:>7} {:>7} {:>7} {:>7} {:>6}",
-        "time",
-        "counter",
-        "period",
-        unit,
-        "pkt/s",
-        "peak",
-        "peak at",
-        "p50",
-        "p99",
-        "p99.9",
-        "bursts",
-        "merged"
-    )
+    let titles = COLUMNS
+        .iter()
+        .map(|column| column.align((column.title)(unit)));
+    plain("time", titles)
 }
 
-fn plain(sample: &Sample, unit: Unit) -> String {
-    let period = sample.period_ns;
-    let load = |frames: u64, bytes: u64| short(unit.rate(frames, bytes, period));
-    // A window's frames are known of the peak only: the percentiles are of bytes.
-    let percentile = |bytes: u64| {
-        if unit == Unit::Pps {
-            "-".to_owned()
-        } else {
-            load(0, bytes)
-        }
-    };
-    let rate =
-        |per_second: Option<u64>| per_second.map_or("-".to_owned(), |rate| short(rate as f64));
-    let main = match unit {
-        Unit::Bits => sample.bits_per_second,
-        Unit::Bytes => sample.bits_per_second.map(|bits| bits / 8),
-        Unit::Pps => sample.frames_per_second,
-    };
-    let peak_at = if sample.peak_bytes == 0 {
-        "-".to_owned()
-    } else {
-        time_of_day(sample.peak_timestamp_ns)
-    };
-    format!(
-        "{:.8} {:<16} {:>6} {:>8} {:>8} {:>8} {:>15} {:>7} {:>7} {:>7} {:>7} {:>6}",
-        time_of_day(sample.timestamp_ns),
-        sample.counter,
-        short_time(period),
-        rate(main),
-        rate(sample.frames_per_second),
-        load(sample.peak_frames, sample.peak_bytes),
-        peak_at,
-        percentile(sample.p50_bytes),
-        percentile(sample.p99_bytes),
-        percentile(sample.p999_bytes),
-        sample.bursts,
-        sample.merged_windows,
-    )
+fn plain_line(sample: &Sample, unit: Unit) -> String {
+    let texts = COLUMNS
+        .iter()
+        .map(|column| column.align(&(column.text)(sample, unit)));
+    plain(&time_of_day(sample.timestamp_ns), texts)
+}
+
+fn plain(time: &str, columns: impl Iterator<Item = String>) -> String {
+    let columns: Vec<_> = columns.collect();
+    format!("{time:<8.8} {}", columns.join(" "))
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The live view: on a terminal a screen, else lines.
 
+mod columns;
 mod draw;
 mod lines;
 mod sample;
 mod screen;
+mod view;
 mod watch;
 
 use crate::cli::Live;
