@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `pkttop check`: can this machine run it, and do its counters keep the loss contract?
+//! `pkttop check`: can this machine run it, and do the counters' rows add up to their totals?
 
 use crate::cli::Check;
 use crate::contract::Verdict;
-use crate::error::Obstacle;
+use crate::error::UserError;
 use crate::feed::Feed;
-use crate::proc::{Counter, Home};
+use crate::proc::{Counter, CounterDir};
 use crate::signals::Stop;
 use crate::units::short_time;
 use anyhow::Result;
@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// The oldest kernel that the module is built for.
 const KERNEL_MIN: (u32, u32) = (5, 10);
-/// Who may change rules.
+/// The capability that changing rules takes.
 const CAP_NET_ADMIN: u32 = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +45,13 @@ fn finding(mark: Mark, topic: &str, text: impl Into<String>) -> Finding {
 
 /// `pkttop check`: is all well?
 pub fn run(args: &Check) -> Result<bool> {
-    let home = Home::open(&args.place.root, args.place.netns.as_deref())?;
-    let mut findings = vec![kernel(), module(&home), extension(), iptables()];
-    match home.select(&args.names) {
-        Ok(counters) => findings.extend(check_counters(args, &home, counters)?),
-        Err(error) => match error.downcast::<Obstacle>()? {
+    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
+    let mut findings = vec![kernel(), module(&directory), extension(), iptables()];
+    match directory.select(&args.names) {
+        Ok(counters) => findings.extend(check_counters(args, &directory, counters)?),
+        Err(error) => match error.downcast::<UserError>()? {
             // Nothing to read, and nobody named one: what counts is whether a rule can be added.
-            Obstacle::NoCounter { .. } | Obstacle::NoModule { .. } if args.names.is_empty() => {
+            UserError::NoCounter { .. } | UserError::NoModule { .. } if args.names.is_empty() => {
                 findings.push(may_add_rules());
                 findings.push(finding(
                     Mark::Ok,
@@ -103,12 +103,12 @@ fn kernel() -> Finding {
     }
 }
 
-fn module(home: &Home) -> Finding {
-    if home.root().is_dir() {
+fn module(directory: &CounterDir) -> Finding {
+    if directory.root().is_dir() {
         return finding(
             Mark::Ok,
             "module",
-            format!("loaded: {}", home.root().display()),
+            format!("loaded: {}", directory.root().display()),
         );
     }
     let modules = Path::new("/lib/modules").join(release());
@@ -250,7 +250,11 @@ fn opened_for_reading(process: &Path, fd: &OsStr) -> bool {
     flags.is_none_or(|flags| flags & 3 != 1)
 }
 
-fn check_counters(args: &Check, home: &Home, counters: Vec<Counter>) -> Result<Vec<Finding>> {
+fn check_counters(
+    args: &Check,
+    directory: &CounterDir,
+    counters: Vec<Counter>,
+) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut ours = Vec::new();
     for counter in counters {
@@ -278,7 +282,7 @@ fn check_counters(args: &Check, home: &Home, counters: Vec<Counter>) -> Result<V
     }
     // One by one, so that one that we may not read does not hide the others.
     for name in ours {
-        findings.push(match watch(args, home, &name) {
+        findings.push(match watch(args, directory, &name) {
             Ok(found) => found,
             Err(error) => finding(Mark::Bad, &name, format!("{error:#}")),
         });
@@ -286,9 +290,9 @@ fn check_counters(args: &Check, home: &Home, counters: Vec<Counter>) -> Result<V
     Ok(findings)
 }
 
-fn watch(args: &Check, home: &Home, name: &str) -> Result<Finding> {
+fn watch(args: &Check, directory: &CounterDir, name: &str) -> Result<Finding> {
     let stop = Stop::listen()?;
-    let mut feed = Feed::open(home.clone(), &[name.to_owned()])?;
+    let mut feed = Feed::open(directory.clone(), &[name.to_owned()])?;
     let mut drop_rows = |_: &_, _: &_| Ok(());
     feed.drain(&mut drop_rows)?;
     feed.look();

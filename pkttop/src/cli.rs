@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a person types.
+//! The command line.
 
 use crate::units::{duration, BitRate, Threshold, Unit};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,7 +13,8 @@ use std::time::Duration;
 /// the windows around the worst burst of the selected one. Where standard output is no terminal,
 /// plain lines.
 ///
-/// Reading a counter takes the rows out of it: let one program read a counter at a time.
+/// Reading takes the rows out of a counter. Where two programs read the same one, each gets only
+/// some of them.
 #[derive(Debug, Parser)]
 #[command(name = "pkttop", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true, after_help = AFTER)]
 pub struct Cli {
@@ -25,29 +26,29 @@ pub struct Cli {
 
 const AFTER: &str = "\
 Keys of the live view: q quit, h help, space pause, up and down select, s sort, u units, r reset.
-Exit status: 0 well, 1 something failed or a check did not pass, 2 wrong usage.
+Exit status: 0 success, 1 something failed or a check did not pass, 2 wrong usage.
 
 Examples:
   iptables -m pktstat --period 1 --samples 1000 --name web -A INPUT -p tcp --dport 443
   pkttop                                       watch all counters
-  pkttop -1 -j web                             one look at one counter, as JSON
+  pkttop -1 -j web                             one sample of one counter, as JSON
   pkttop record -o web.csv --for 60s web       keep every window for a minute
   pkttop report --link 10G web.csv             its bursts
   pkttop plot web.csv -o web.svg               its picture
   pkttop export --listen 127.0.0.1:9777        for Prometheus
-  pkttop check && iptables-restore < rules     ask first";
+  pkttop check && iptables-restore < rules     load the rules only where they work";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Keep every window in a file, until Ctrl-C or for some time
     Record(Record),
-    /// Tell the bursts and the percentiles of a recording
+    /// Print the bursts and the percentiles of a recording
     Report(Report),
     /// Draw a recording: load over time, the worst burst, the distribution
     Plot(Plot),
     /// Serve OpenMetrics for Prometheus
     Export(Export),
-    /// Ask whether this machine can run it, and whether the counters keep the loss contract
+    /// Check this machine, and that the rows of its counters add up to their totals
     Check(Check),
     /// Write shell completions to standard output
     #[command(hide = true)]
@@ -91,13 +92,13 @@ pub struct Live {
     pub names: Vec<String>,
     #[command(flatten)]
     pub place: Place,
-    /// One look at what the counters hold; the same as -n 1
+    /// Print one sample of each counter and exit; the same as -n 1
     #[arg(short = '1', long, conflicts_with = "count")]
     pub once: bool,
-    /// This many looks, the first at once
+    /// Print this many samples of each counter, the first at once, and exit
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// Time between two looks (500ms, 1s, 5m)
+    /// Time between two samples (500ms, 1s, 5m)
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub delay: Duration,
     /// Plain lines, also on a terminal
@@ -194,7 +195,7 @@ pub struct Report {
     /// Percentiles of the windows' load
     #[arg(long, value_name = "P,P…", value_delimiter = ',', default_values_t = [50.0, 90.0, 95.0, 99.0, 99.9, 99.99], value_parser = percent)]
     pub percentiles: Vec<f64>,
-    /// Tell also the first N bursts
+    /// List the first N bursts, too
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub list: usize,
     /// One JSON array
@@ -241,13 +242,13 @@ pub struct Check {
     pub names: Vec<String>,
     #[command(flatten)]
     pub place: Place,
-    /// Leave the rows in the counters: do not hold the contract against them
+    /// Take no rows out of the counters, and so do not compare them with the totals
     #[arg(long)]
     pub no_read: bool,
     /// How long to watch the counters
     #[arg(long = "for", value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub time: Duration,
-    /// Only the exit status
+    /// Print nothing; the exit status says it all
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -3,7 +3,7 @@
 //! all rows read so far and all rows still to come.
 //!
 //! What rows others read before us is unknown, but it is a constant: the offset between the totals
-//! and our own sum. At a moment with traffic the windows around the moment leave some room, so each
+//! and our own sum. At a moment with traffic the windows around the moment leave some slack, so each
 //! look at `status` yields an interval for the offset, a point where the counter was quiet. The
 //! contract holds as long as all the intervals meet.
 
@@ -216,12 +216,12 @@ impl Audit {
             },
             None if self.looks == 0 => Verdict::Unknown,
             None => {
-                let room = |interval: Interval| {
+                let slack = |interval: Interval| {
                     u64::try_from(interval.high - interval.low).unwrap_or(u64::MAX)
                 };
                 Verdict::Agrees {
-                    frames: room(self.frames),
-                    bytes: room(self.bytes),
+                    frames: slack(self.frames),
+                    bytes: slack(self.bytes),
                 }
             }
         }
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn under_steady_load_the_room_is_a_few_windows() {
+    fn under_steady_load_the_slack_is_a_few_windows() {
         let Verdict::Agrees { frames, .. } = run(|_| 1000, |_| 0, 77) else {
             panic!("agrees")
         };

@@ -4,7 +4,7 @@
 //! Opened once and read to its end of file again and again, so that the header comes once. Pieces
 //! of a row wait for the rest of it.
 
-use crate::error::Obstacle;
+use crate::error::UserError;
 use crate::proc::{explain, Counter};
 use anyhow::Result;
 use rustix::io::Errno;
@@ -103,7 +103,7 @@ impl Data {
             }
             let row = Row::parse(line)
                 .filter(|_| self.header_read)
-                .ok_or_else(|| Obstacle::Garbled {
+                .ok_or_else(|| UserError::Garbled {
                     file: self.path.clone(),
                     line: String::from_utf8_lossy(line).into_owned(),
                 })?;
@@ -123,7 +123,7 @@ impl AsFd for Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proc::Home;
+    use crate::proc::CounterDir;
     use std::fs;
     use std::io::Write;
 
@@ -132,8 +132,8 @@ mod tests {
         let root = tempfile::tempdir().expect("temporary directory");
         fs::create_dir(root.path().join("web")).expect("directory");
         fs::write(root.path().join("web/data"), text).expect("data");
-        let counter = Home::open(root.path(), None)
-            .and_then(|home| home.all())
+        let counter = CounterDir::open(root.path(), None)
+            .and_then(|directory| directory.all())
             .expect("counter")
             .remove(0);
         (root, counter)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// An obstacle that a person can remove: each names the file, and in its second line the way out.
 #[derive(Debug, thiserror::Error)]
-pub enum Obstacle {
+pub enum UserError {
     /// The kernel module is not loaded.
     #[error("{}: no such directory: the module xt_pktstat is not loaded\nload it: modprobe xt_pktstat (as root; adding a rule with `-m pktstat` loads it too)", root.display())]
     NoModule {

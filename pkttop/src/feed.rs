@@ -3,8 +3,8 @@
 
 use crate::contract::Audit;
 use crate::data::{Data, Drained};
-use crate::error::Obstacle;
-use crate::proc::{Counter, Home};
+use crate::error::UserError;
+use crate::proc::{Counter, CounterDir};
 use crate::units::{now_ns, SECOND_NS};
 use anyhow::Result;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -34,7 +34,7 @@ pub struct Source {
     /// Its rows against its totals.
     pub audit: Audit,
     /// All rows of windows that closed until then have been read, ns since the epoch.
-    pub heard_until_ns: u64,
+    pub read_until_ns: u64,
     data: Data,
     gone: bool,
 }
@@ -42,7 +42,7 @@ pub struct Source {
 /// Open counters.
 #[derive(Debug)]
 pub struct Feed {
-    home: Home,
+    directory: CounterDir,
     names: Vec<String>,
     /// The counters that are there, in the order they came.
     pub sources: Vec<Source>,
@@ -53,8 +53,8 @@ pub struct Feed {
 
 impl Feed {
     /// Opens the named counters, or all.
-    pub fn open(home: Home, names: &[String]) -> Result<Feed> {
-        let (feed, missing) = Feed::open_or_wait(home, names)?;
+    pub fn open(directory: CounterDir, names: &[String]) -> Result<Feed> {
+        let (feed, missing) = Feed::open_or_wait(directory, names)?;
         match missing {
             Some(obstacle) => Err(obstacle.into()),
             None => Ok(feed),
@@ -63,13 +63,16 @@ impl Feed {
 
     /// Opens those of them that are there, and says what is missing; [`Feed::rescan`] finds the
     /// others when they come.
-    pub fn open_or_wait(home: Home, names: &[String]) -> Result<(Feed, Option<Obstacle>)> {
-        let missing = match home.select(names) {
+    pub fn open_or_wait(
+        directory: CounterDir,
+        names: &[String],
+    ) -> Result<(Feed, Option<UserError>)> {
+        let missing = match directory.select(names) {
             Ok(_) => None,
-            Err(error) => Some(error.downcast::<Obstacle>()?),
+            Err(error) => Some(error.downcast::<UserError>()?),
         };
         let mut feed = Feed {
-            home,
+            directory,
             names: names.to_vec(),
             sources: Vec::new(),
             serials: 0,
@@ -83,7 +86,7 @@ impl Feed {
     }
 
     fn wanted(&self) -> Vec<Counter> {
-        let mut counters = self.home.all().unwrap_or_default();
+        let mut counters = self.directory.all().unwrap_or_default();
         counters.retain(|counter| self.names.is_empty() || self.names.contains(&counter.name));
         counters
     }
@@ -99,7 +102,7 @@ impl Feed {
             counter,
             status,
             audit,
-            heard_until_ns: 0,
+            read_until_ns: 0,
             data,
             gone: false,
         });
@@ -145,7 +148,7 @@ impl Feed {
                 source.gone |= drained == Drained::Gone;
                 if drained != Drained::More {
                     // One window of grace, for a CPU that closes its window a little late.
-                    source.heard_until_ns = before_ns.saturating_sub(source.status.period_ns);
+                    source.read_until_ns = before_ns.saturating_sub(source.status.period_ns);
                     sink(source, &self.rows)?;
                     break;
                 }

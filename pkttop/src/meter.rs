@@ -8,7 +8,7 @@ use xt_pktstat::row::Row;
 
 /// The bursts so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct BurstTotals {
     /// Bursts that have ended.
     pub bursts: u64,
     /// Windows of the longest.
@@ -23,7 +23,7 @@ pub struct Meter {
     /// The load of all windows so far.
     pub load: Load,
     /// The bursts so far.
-    pub tally: Tally,
+    pub burst_totals: BurstTotals,
 }
 
 impl Meter {
@@ -33,7 +33,7 @@ impl Meter {
             timeline: Timeline::new(period_ns),
             detector: Detector::new(threshold_bytes),
             load: Load::new(),
-            tally: Tally::default(),
+            burst_totals: BurstTotals::default(),
         }
     }
 
@@ -51,8 +51,8 @@ impl Meter {
 
     /// Takes that no row will come of a window that closed until then; returns the idle windows
     /// and the burst that they end.
-    pub fn until(&mut self, heard_until_ns: u64) -> (u64, Option<Burst>) {
-        let idle = self.timeline.until(heard_until_ns);
+    pub fn until(&mut self, read_until_ns: u64) -> (u64, Option<Burst>) {
+        let idle = self.timeline.until(read_until_ns);
         self.load.idle(idle);
         let ended = if idle > 0 { self.detector.idle() } else { None };
         (idle, self.count(ended))
@@ -69,13 +69,14 @@ impl Meter {
     /// Forgets percentiles, peak and bursts, and goes on.
     pub fn reset(&mut self) {
         self.load = Load::new();
-        self.tally = Tally::default();
+        self.burst_totals = BurstTotals::default();
     }
 
     fn count(&mut self, ended: Option<Burst>) -> Option<Burst> {
         if let Some(burst) = ended {
-            self.tally.bursts += 1;
-            self.tally.longest_windows = self.tally.longest_windows.max(burst.windows);
+            self.burst_totals.bursts += 1;
+            self.burst_totals.longest_windows =
+                self.burst_totals.longest_windows.max(burst.windows);
         }
         ended
     }

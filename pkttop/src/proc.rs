@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The directory of counters: which there are, and what to do where one is missing.
 
-use crate::error::Obstacle;
+use crate::error::UserError;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ pub const ROOT: &str = "/proc/net/xt_pktstat";
 
 /// A directory of counters.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct CounterDir {
     root: PathBuf,
 }
 
@@ -26,16 +26,16 @@ pub struct Counter {
     dir: PathBuf,
 }
 
-impl Home {
+impl CounterDir {
     /// Enters `netns`, where one is named, and finds the counters there.
     ///
     /// `/proc/net` is the main thread's namespace: call this before there is another thread.
-    pub fn open(root: &Path, netns: Option<&str>) -> Result<Home> {
+    pub fn open(root: &Path, netns: Option<&str>) -> Result<CounterDir> {
         if let Some(name) = netns {
             enter(name)?;
         }
         let root = root.to_owned();
-        Ok(Home { root })
+        Ok(CounterDir { root })
     }
 
     /// The directory itself.
@@ -43,10 +43,10 @@ impl Home {
         &self.root
     }
 
-    /// Every counter, numbers first, or an [`Obstacle`] where there is no module or no counter.
+    /// Every counter, numbers first, or an [`UserError`] where there is no module or no counter.
     pub fn all(&self) -> Result<Vec<Counter>> {
         let entries = fs::read_dir(&self.root).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Obstacle::NoModule {
+            ErrorKind::NotFound => UserError::NoModule {
                 root: self.root.clone(),
             }
             .into(),
@@ -65,7 +65,7 @@ impl Home {
             )
         });
         if counters.is_empty() {
-            return Err(Obstacle::NoCounter {
+            return Err(UserError::NoCounter {
                 root: self.root.clone(),
             }
             .into());
@@ -80,7 +80,7 @@ impl Home {
             if !all.iter().any(|counter| counter.name == *name) {
                 let have: Vec<_> = all.iter().map(|counter| counter.name.as_str()).collect();
                 let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-                return Err(Obstacle::NoSuchCounter {
+                return Err(UserError::NoSuchCounter {
                     root: self.root.clone(),
                     name: name.clone(),
                     have: have.join(" "),
@@ -113,7 +113,7 @@ impl Counter {
         let text = fs::read(&file).map_err(|error| explain(&file, error))?;
         Status::parse(&text).ok_or_else(|| {
             let line = String::from_utf8_lossy(&text).into_owned();
-            Obstacle::Garbled { file, line }.into()
+            UserError::Garbled { file, line }.into()
         })
     }
 
@@ -152,7 +152,7 @@ pub fn explain(file: &Path, error: std::io::Error) -> anyhow::Error {
         ),
     };
     let file = file.to_owned();
-    Obstacle::Denied {
+    UserError::Denied {
         file,
         owner,
         way_out,
@@ -184,5 +184,5 @@ fn enter(name: &str) -> Result<()> {
         )?)
     });
     let name = name.to_owned();
-    entered.map_err(|source| Obstacle::NoNetns { file, name, source }.into())
+    entered.map_err(|source| UserError::NoNetns { file, name, source }.into())
 }

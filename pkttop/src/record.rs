@@ -4,7 +4,7 @@
 use crate::cli::Record;
 use crate::contract::Verdict;
 use crate::feed::{Feed, Source};
-use crate::proc::Home;
+use crate::proc::CounterDir;
 use crate::recording::{self, Origin, Writer};
 use crate::signals::Stop;
 use crate::units::{short_time, SECOND_NS};
@@ -16,9 +16,9 @@ use xt_pktstat::row::Row;
 
 /// How often status, flush and progress line come.
 const TICK: Duration = Duration::from_secs(1);
-/// One counter's part of the recording.
+/// What is recorded of one counter.
 #[derive(Debug)]
-struct Part {
+struct Track {
     serial: u64,
     origin: Origin,
     rows: u64,
@@ -31,14 +31,14 @@ struct Part {
     gone: bool,
 }
 
-impl Part {
-    fn new(source: &Source, host: &str) -> Part {
+impl Track {
+    fn new(source: &Source, host: &str) -> Track {
         let origin = Origin {
             host: host.to_owned(),
             counter: source.counter.name.clone(),
             period_ns: source.status.period_ns,
         };
-        Part {
+        Track {
             serial: source.serial,
             origin,
             rows: 0,
@@ -94,34 +94,34 @@ impl Part {
 }
 
 /// Where the rows go.
-struct Tape<'a> {
+struct Recorder<'a> {
     path: &'a Path,
     host: String,
     writer: Box<dyn Writer>,
-    parts: Vec<Part>,
+    tracks: Vec<Track>,
 }
 
-impl Tape<'_> {
+impl Recorder<'_> {
     fn take(&mut self, source: &Source, rows: &[Row]) -> Result<()> {
         let at = self
-            .parts
+            .tracks
             .iter()
-            .position(|part| part.serial == source.serial);
+            .position(|track| track.serial == source.serial);
         let at = match at {
             Some(at) => at,
             None => {
-                let part = Part::new(source, &self.host);
+                let track = Track::new(source, &self.host);
                 if rows.is_empty() {
                     // Idle time at the beginning is part of the recording.
-                    let mark = part.idle_mark(source.heard_until_ns);
-                    self.write(&part.origin, mark.as_slice())?;
+                    let mark = track.idle_mark(source.read_until_ns);
+                    self.write(&track.origin, mark.as_slice())?;
                 }
-                self.parts.push(part);
-                self.parts.len() - 1
+                self.tracks.push(track);
+                self.tracks.len() - 1
             }
         };
-        self.parts[at].take(rows);
-        let origin = self.parts[at].origin.clone();
+        self.tracks[at].take(rows);
+        let origin = self.tracks[at].origin.clone();
         self.write(&origin, rows)
     }
 
@@ -133,13 +133,13 @@ impl Tape<'_> {
 
     /// Takes what the counters say of themselves, those that went away too.
     fn settle(&mut self, sources: &[Source], gone: &[Source]) -> Result<()> {
-        for part in &mut self.parts {
-            let last = gone.iter().find(|source| source.serial == part.serial);
-            part.gone |= last.is_some();
+        for track in &mut self.tracks {
+            let last = gone.iter().find(|source| source.serial == track.serial);
+            track.gone |= last.is_some();
             if let Some(source) =
-                last.or(sources.iter().find(|source| source.serial == part.serial))
+                last.or(sources.iter().find(|source| source.serial == track.serial))
             {
-                part.settle(source);
+                track.settle(source);
             }
         }
         self.writer
@@ -149,9 +149,13 @@ impl Tape<'_> {
 
     fn write_end_marks(&mut self, sources: &[Source]) -> Result<()> {
         for source in sources {
-            if let Some(part) = self.parts.iter().find(|part| part.serial == source.serial) {
-                let last_closed_ns = source.heard_until_ns.saturating_sub(part.origin.period_ns);
-                let (origin, mark) = (part.origin.clone(), part.idle_mark(last_closed_ns));
+            if let Some(track) = self
+                .tracks
+                .iter()
+                .find(|track| track.serial == source.serial)
+            {
+                let last_closed_ns = source.read_until_ns.saturating_sub(track.origin.period_ns);
+                let (origin, mark) = (track.origin.clone(), track.idle_mark(last_closed_ns));
                 self.write(&origin, mark.as_slice())?;
             }
         }
@@ -161,19 +165,19 @@ impl Tape<'_> {
 
 /// `pkttop record`.
 pub fn run(args: &Record) -> Result<()> {
-    let home = Home::open(&args.place.root, args.place.netns.as_deref())?;
-    let mut feed = Feed::open(home, &args.names)?;
+    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
+    let mut feed = Feed::open(directory, &args.names)?;
     let stop = Stop::listen()?;
     let writer = recording::create(&args.output, args.force)?;
     let host = args
         .host
         .clone()
         .unwrap_or_else(|| host_name(args.place.netns.as_deref()));
-    let mut tape = Tape {
+    let mut recorder = Recorder {
         path: &args.output,
         host,
         writer,
-        parts: Vec::new(),
+        tracks: Vec::new(),
     };
     let shows_progress = !args.quiet && std::io::stderr().is_terminal();
 
@@ -181,38 +185,39 @@ pub fn run(args: &Record) -> Result<()> {
     let end = args.time.map(|time| begin + time);
     let mut next_tick = begin;
     while !stop.is_wanted() && end.is_none_or(|end| Instant::now() < end) {
-        feed.drain(&mut |source, rows| tape.take(source, rows))?;
+        feed.drain(&mut |source, rows| recorder.take(source, rows))?;
         let now = Instant::now();
         if now >= next_tick {
             feed.look();
             let gone = feed.rescan()?;
-            tape.settle(&feed.sources, &gone)?;
+            recorder.settle(&feed.sources, &gone)?;
             next_tick = now + TICK;
             if shows_progress {
-                progress(&tape.parts, begin.elapsed());
+                progress(&recorder.tracks, begin.elapsed());
             }
         }
         let until = end.map_or(next_tick, |end| end.min(next_tick));
         feed.wait(until.saturating_duration_since(Instant::now()));
     }
-    feed.settle(&mut |source, rows| tape.take(source, rows))?;
+    feed.settle(&mut |source, rows| recorder.take(source, rows))?;
     let gone = feed.rescan()?;
-    tape.settle(&feed.sources, &gone)?;
-    tape.write_end_marks(&feed.sources)?;
-    tape.writer
+    recorder.settle(&feed.sources, &gone)?;
+    recorder.write_end_marks(&feed.sources)?;
+    recorder
+        .writer
         .finish()
         .with_context(|| args.output.display().to_string())?;
 
     if shows_progress {
         let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
-    for part in tape.parts.iter().filter(|_| !args.quiet) {
-        let _ = writeln!(std::io::stderr(), "{}", part.summary());
+    for track in recorder.tracks.iter().filter(|_| !args.quiet) {
+        let _ = writeln!(std::io::stderr(), "{}", track.summary());
     }
-    let broken = tape
-        .parts
+    let broken = recorder
+        .tracks
         .iter()
-        .filter(|part| part.verdict.is_broken())
+        .filter(|track| track.verdict.is_broken())
         .count();
     anyhow::ensure!(
         broken == 0,
@@ -222,18 +227,18 @@ pub fn run(args: &Record) -> Result<()> {
     Ok(())
 }
 
-fn progress(parts: &[Part], time: Duration) {
-    let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum::<u64>();
+fn progress(tracks: &[Track], time: Duration) {
+    let sum = |of: fn(&Track) -> u64| tracks.iter().map(of).sum::<u64>();
     // Whoever closed standard error does not want to see it.
     let _ = write!(
         std::io::stderr(),
         "\r\x1b[K{}: {} counters, {} rows, {} frames, {} bytes, {} merged",
         short_time(time.as_secs() * SECOND_NS),
-        parts.iter().filter(|part| !part.gone).count(),
-        sum(|part| part.rows),
-        sum(|part| part.frames),
-        sum(|part| part.bytes),
-        sum(|part| part.merged),
+        tracks.iter().filter(|track| !track.gone).count(),
+        sum(|track| track.rows),
+        sum(|track| track.frames),
+        sum(|track| track.bytes),
+        sum(|track| track.merged),
     );
 }
 

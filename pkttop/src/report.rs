@@ -18,7 +18,7 @@ const OF_BURSTS: [f64; 3] = [50.0, 90.0, 99.0];
 
 /// What one counter's recording tells.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Summary {
     host: String,
     counter: String,
     period_ns: u64,
@@ -69,7 +69,7 @@ fn rate(bytes: u64, time_ns: u64) -> f64 {
     bytes as f64 * 8.0 * SECOND_NS as f64 / time_ns.max(1) as f64
 }
 
-fn tell(series: &Series, args: &Report) -> Result<Told> {
+fn summarize(series: &Series, args: &Report) -> Result<Summary> {
     let period_ns = series.origin.period_ns;
     let threshold = threshold(&args.bursts, series)?;
     let mut meter = Meter::new(period_ns, threshold.rate.bytes_in(period_ns));
@@ -86,7 +86,7 @@ fn tell(series: &Series, args: &Report) -> Result<Told> {
         .iter()
         .map(|percent| (key(*percent), load.percentile(*percent)))
         .collect();
-    Ok(Told {
+    Ok(Summary {
         host: series.origin.host.clone(),
         counter: series.origin.counter.clone(),
         period_ns,
@@ -142,8 +142,8 @@ fn key(percent: f64) -> String {
     format!("p{percent}")
 }
 
-fn print(out: &mut impl Write, told: &Told, list: usize) -> Result<()> {
-    let bits = |bytes: u64| short(rate(bytes, told.period_ns));
+fn print(out: &mut impl Write, summary: &Summary, list: usize) -> Result<()> {
+    let bits = |bytes: u64| short(rate(bytes, summary.period_ns));
     let joined = |map: &BTreeMap<String, u64>, show: &dyn Fn(u64) -> String| {
         let mut pairs: Vec<_> = map.iter().collect();
         pairs.sort_by_key(|(_, value)| **value);
@@ -153,77 +153,77 @@ fn print(out: &mut impl Write, told: &Told, list: usize) -> Result<()> {
             .collect::<Vec<_>>()
             .join("  ")
     };
-    let idle = 100.0 * told.idle_windows as f64 / told.windows.max(1) as f64;
+    let idle = 100.0 * summary.idle_windows as f64 / summary.windows.max(1) as f64;
     writeln!(
         out,
         "{} on {}: {} windows of {}",
-        told.counter,
-        told.host,
-        told.windows,
-        short_time(told.period_ns)
+        summary.counter,
+        summary.host,
+        summary.windows,
+        short_time(summary.period_ns)
     )?;
     writeln!(
         out,
         "  time      {} to {} UTC, {}",
-        time_of_day(told.first_timestamp_ns),
-        time_of_day(told.last_timestamp_ns + told.period_ns),
-        short_time(told.windows * told.period_ns)
+        time_of_day(summary.first_timestamp_ns),
+        time_of_day(summary.last_timestamp_ns + summary.period_ns),
+        short_time(summary.windows * summary.period_ns)
     )?;
     writeln!(
         out,
         "  counted   {} frames, {} bytes; {} windows idle ({idle:.1}%)",
-        told.frames, told.bytes, told.idle_windows
+        summary.frames, summary.bytes, summary.idle_windows
     )?;
     writeln!(
         out,
         "  load      mean {}bit/s, peak {}bit/s at {} ({} frames, {} bytes)",
-        short(told.mean_bits_per_second),
-        short(told.peak_bits_per_second),
-        time_of_day(told.peak_timestamp_ns),
-        told.peak_frames,
-        told.peak_bytes
+        short(summary.mean_bits_per_second),
+        short(summary.peak_bits_per_second),
+        time_of_day(summary.peak_timestamp_ns),
+        summary.peak_frames,
+        summary.peak_bytes
     )?;
     writeln!(
         out,
         "  windows   {} bit/s",
-        joined(&told.window_bytes_percentiles, &bits)
+        joined(&summary.window_bytes_percentiles, &bits)
     )?;
     writeln!(
         out,
         "  bursts    {} from {}bit/s on ({}), {:.1}% of the bytes in {:.2}% of the time",
-        told.bursts,
-        short(told.burst_threshold_bits_per_second),
-        told.burst_threshold_reason,
-        100.0 * told.burst_bytes as f64 / told.bytes.max(1) as f64,
-        100.0 * told.burst_windows as f64 / told.windows.max(1) as f64
+        summary.bursts,
+        short(summary.burst_threshold_bits_per_second),
+        summary.burst_threshold_reason,
+        100.0 * summary.burst_bytes as f64 / summary.bytes.max(1) as f64,
+        100.0 * summary.burst_windows as f64 / summary.windows.max(1) as f64
     )?;
-    if told.bursts > 0 {
+    if summary.bursts > 0 {
         let time = |ns: u64| short_time(ns);
         writeln!(
             out,
             "  duration  {}  longest {} at {}; largest {}B",
-            joined(&told.burst_duration_ns_percentiles, &time),
-            short_time(told.longest_burst_ns),
-            time_of_day(told.longest_burst_timestamp_ns),
-            short(told.largest_burst_bytes as f64)
+            joined(&summary.burst_duration_ns_percentiles, &time),
+            short_time(summary.longest_burst_ns),
+            time_of_day(summary.longest_burst_timestamp_ns),
+            short(summary.largest_burst_bytes as f64)
         )?;
     }
-    if told.bursts > 1 {
+    if summary.bursts > 1 {
         writeln!(
             out,
             "  gap       {}",
-            joined(&told.burst_gap_ns_percentiles, &short_time)
+            joined(&summary.burst_gap_ns_percentiles, &short_time)
         )?;
     }
-    if let Some(over @ 1..) = told.windows_over_link {
+    if let Some(over @ 1..) = summary.windows_over_link {
         writeln!(out, "  note      {over} windows carry more than the link: merged in the FIFO (status: merged), or GRO without --wire")?;
     }
-    for burst in told.found.iter().take(list) {
+    for burst in summary.found.iter().take(list) {
         writeln!(
             out,
             "  {}  {:>9}  {:>6} frames  {:>9} bytes  peak {}bit/s",
             time_of_day(burst.start_ns),
-            short_time(burst.duration_ns(told.period_ns)),
+            short_time(burst.duration_ns(summary.period_ns)),
             burst.frames,
             burst.bytes,
             bits(burst.peak_bytes)
@@ -235,17 +235,17 @@ fn print(out: &mut impl Write, told: &Told, list: usize) -> Result<()> {
 /// `pkttop report`.
 pub fn run(args: &Report) -> Result<()> {
     let series = recording::read(&args.files)?;
-    let told = series
+    let summary = series
         .iter()
-        .map(|series| tell(series, args))
+        .map(|series| summarize(series, args))
         .collect::<Result<Vec<_>>>()?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &told)?;
+        serde_json::to_writer_pretty(&mut out, &summary)?;
         writeln!(out)?;
     } else {
-        for told in &told {
-            print(&mut out, told, args.list)?;
+        for summary in &summary {
+            print(&mut out, summary, args.list)?;
         }
     }
     Ok(out.flush()?)

@@ -34,7 +34,7 @@ impl BurstArgs {
             }),
             (Some(Threshold::Share(share)), Some(link)) => Some(of(share, link)),
             (Some(Threshold::Share(_)), None) => {
-                bail!("--burst as a share needs to know of what: add --link 10G")
+                bail!("--burst as a share is of the link\nsay how fast the link is: --link 10G")
             }
             (None, Some(link)) => Some(of(SHARE, link)),
             (None, None) => None,

@@ -42,7 +42,7 @@ fn two_counters_of_ten_microseconds_lose_no_row() {
     // 200000 windows, about half of them with frames.
     let rows = csv.lines().count();
     assert!(rows > 100_000, "{rows}");
-    let told: u64 = summary
+    let frames: u64 = summary
         .lines()
         .map(|line| {
             line.split(' ')
@@ -52,7 +52,7 @@ fn two_counters_of_ten_microseconds_lose_no_row() {
                 .expect("number")
         })
         .sum();
-    assert_eq!(sum(&csv, 4), told);
+    assert_eq!(sum(&csv, 4), frames);
 }
 
 #[test]
@@ -138,19 +138,19 @@ fn report_finds_the_bursts_that_were_fed() {
         Command::new(PKTTOP).args(["report", "-j", "--link", "10G", &file]),
         0,
     );
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let told = &told[0];
-    let number = |key: &str| told[key].as_u64().expect("number");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let report = &report[0];
+    let number = |key: &str| report[key].as_u64().expect("number");
     let (first_ns, last_ns) = (number("first_timestamp_ns"), number("last_timestamp_ns"));
     // Each half second of the wall clock begins with three windows of a burst.
     let begun_until = |window_ns: u64| window_ns / 500_000_000 + 1;
     let bursts = begun_until(last_ns) - begun_until(first_ns.saturating_sub(3_000_000));
-    assert!(bursts >= 6, "{told}");
-    assert_eq!(number("bursts"), bursts, "{told}");
-    assert_eq!(told["longest_burst_ns"], 3_000_000);
-    assert_eq!(told["burst_gap_ns_percentiles"]["p50"], 497_000_000);
-    assert_eq!(told["peak_bits_per_second"], 9e9);
-    assert_eq!(told["windows_over_link"], 0);
+    assert!(bursts >= 6, "{report}");
+    assert_eq!(number("bursts"), bursts, "{report}");
+    assert_eq!(report["longest_burst_ns"], 3_000_000);
+    assert_eq!(report["burst_gap_ns_percentiles"]["p50"], 497_000_000);
+    assert_eq!(report["peak_bits_per_second"], 9e9);
+    assert_eq!(report["windows_over_link"], 0);
     let text = text(
         &run(
             Command::new(PKTTOP).args(["report", "--link", "10G", "--list", "1", &file]),

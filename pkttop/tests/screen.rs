@@ -66,7 +66,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The test has told what it had to.
+        // The test is over; its result stands.
         let _ = Command::new("tmux")
             .args(["-L", &self.socket, "kill-server"])
             .output();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! How many bytes of a rule config make two rules the same, for `-D` and `-C`.
 //!
-//! iptables compares `userspacesize` bytes of them, and that ends before the number: whoever
-//! deletes a rule by its specification need not know what number the kernel gave it. But who does
-//! give `--id` means that rule, and must not lose the counter of another one that is the same but
-//! for the number. So a given `--id` moves `userspacesize` behind the number.
+//! iptables compares `userspacesize` bytes of them, and that ends before the number: a rule can be
+//! deleted by its specification without the number that the kernel gave it. With `--id`, that very
+//! rule is meant, and another one that differs in the number alone must not lose its counter. So a
+//! given `--id` moves `userspacesize` behind the number.
 //!
 //! iptables-legacy compares right after it parsed a rule, with the `userspacesize` of the very
 //! object that was parsed into. iptables-nft compares when it commits, with copies of the

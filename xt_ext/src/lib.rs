@@ -7,7 +7,7 @@
 
 mod compare;
 mod options;
-mod say;
+mod output;
 mod sys;
 
 use core::ffi::CStr;
@@ -91,7 +91,7 @@ extern "C" fn register() {
 }
 
 unsafe extern "C" fn help() {
-    say::put(
+    output::put(
         b"pktstat match options:\n\
          \x20 --period T\t\twidth of a window: a number with ns, us, ms or s\n\
          \t\t\t(ms if left out), 1us to 3600s\n\
@@ -134,7 +134,7 @@ unsafe extern "C" fn parse(
         }
         let info = &mut *info_of(*slot);
         if let Err(fault) = given.take(opt, value.to_bytes(), invert != 0, info) {
-            say::refuse(opt, fault, value);
+            output::refuse(opt, fault, value);
         }
         if opt == Opt::Id {
             compare::with_id(slot, &raw mut MATCHES);
@@ -146,23 +146,23 @@ unsafe extern "C" fn parse(
 
 unsafe extern "C" fn final_check(flags: c_uint) {
     if let Some(option) = Given(flags).missing() {
-        say::refuse(option, Fault::Missing, c"");
+        output::refuse(option, Fault::Missing, c"");
     }
 }
 
 unsafe extern "C" fn print(_: *const c_void, entry_match: *const xt_entry_match, _: c_int) {
     // SAFETY: libxtables hands on a whole match.
     match unsafe { rule_of(entry_match) } {
-        Ok(rule) => say::print(&rule),
-        Err(error) => say::not_a_rule(error),
+        Ok(rule) => output::print(&rule),
+        Err(error) => output::not_a_rule(error),
     }
 }
 
 unsafe extern "C" fn save(_: *const c_void, entry_match: *const xt_entry_match) {
     // SAFETY: libxtables hands on a whole match.
     match unsafe { rule_of(entry_match) } {
-        Ok(rule) => say::save(&rule),
-        Err(error) => say::not_a_rule(error),
+        Ok(rule) => output::save(&rule),
+        Err(error) => output::not_a_rule(error),
     }
 }
 
@@ -205,7 +205,7 @@ unsafe fn rule_of(entry_match: *const xt_entry_match) -> Result<Rule, RuleError>
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    say::abort()
+    output::abort()
 }
 
 /// What the ready-made core of an unoptimized build refers to for unwinding, which panic = "abort"

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <xtables.h>
 
-/* Room that libxtables leaves between the options of two extensions. */
+/* Gap that libxtables leaves between the options of two extensions. */
 #define SCALE 256
 #define HEAD XT_ALIGN(sizeof(struct xt_entry_match))
 

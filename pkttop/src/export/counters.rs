@@ -57,7 +57,7 @@ impl Counters {
         }
     }
 
-    /// Takes rows, and that all rows of windows closed by `source.heard_until_ns` have come.
+    /// Takes rows, and that all rows of windows closed by `source.read_until_ns` have come.
     pub fn rows(&mut self, source: &Source, rows: &[Row]) {
         let at = self
             .each
@@ -69,7 +69,7 @@ impl Counters {
         });
         let exported = &mut self.each[at];
         rows.iter().for_each(|row| exported.row(row));
-        exported.until(source.heard_until_ns);
+        exported.until(source.read_until_ns);
     }
 
     /// Takes the status.
@@ -138,9 +138,9 @@ impl Exported {
         }
     }
 
-    fn until(&mut self, heard_until_ns: u64) {
-        if heard_until_ns > 0 {
-            let (idle, ended) = self.meter.until(heard_until_ns);
+    fn until(&mut self, read_until_ns: u64) {
+        if read_until_ns > 0 {
+            let (idle, ended) = self.meter.until(read_until_ns);
             self.window_bytes.add(0.0, idle);
             self.burst(ended);
         }

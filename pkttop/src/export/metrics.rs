@@ -53,7 +53,7 @@ const TOTALS: [Whole; 5] = [
     (
         "bursts",
         "Bursts that ended: windows in a row at or above the threshold",
-        |e| e.meter.tally.bursts,
+        |e| e.meter.burst_totals.bursts,
     ),
 ];
 

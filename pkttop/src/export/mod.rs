@@ -12,7 +12,7 @@ mod peak;
 
 use crate::cli::Export;
 use crate::feed::Feed;
-use crate::proc::Home;
+use crate::proc::CounterDir;
 use crate::signals::Stop;
 use anyhow::{Context, Result};
 use counters::Counters;
@@ -29,8 +29,8 @@ const LAG: Duration = Duration::from_millis(100);
 /// `pkttop export`.
 pub fn run(args: &Export) -> Result<()> {
     let threshold = args.bursts.or_of_this_host()?;
-    let home = Home::open(&args.place.root, args.place.netns.as_deref())?;
-    let (mut feed, missing) = Feed::open_or_wait(home, &args.names)?;
+    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
+    let (mut feed, missing) = Feed::open_or_wait(directory, &args.names)?;
     if let Some(missing) = missing {
         let _ = writeln!(std::io::stderr(), "pkttop: {missing}\nwaiting for it");
     }

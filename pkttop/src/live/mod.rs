@@ -11,7 +11,7 @@ mod watch;
 
 use crate::cli::Live;
 use crate::feed::Feed;
-use crate::proc::Home;
+use crate::proc::CounterDir;
 use crate::signals::Stop;
 use anyhow::Result;
 use std::io::IsTerminal;
@@ -21,8 +21,8 @@ use watch::Watch;
 /// `pkttop`.
 pub fn run(args: &Live) -> Result<()> {
     let threshold = args.bursts.or_of_this_host()?;
-    let home = Home::open(&args.place.root, args.place.netns.as_deref())?;
-    let watch = Watch::new(Feed::open(home, &args.names)?, threshold);
+    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
+    let watch = Watch::new(Feed::open(directory, &args.names)?, threshold);
     let stop = Stop::listen()?;
     let looks = if args.once { Some(1) } else { args.count };
     let as_lines = args.batch || args.json || args.ndjson || args.csv || looks.is_some();

@@ -103,7 +103,7 @@ impl Watch {
                         counters.last_mut().expect("one was pushed")
                     }
                 };
-                watched.take(rows, source.heard_until_ns);
+                watched.take(rows, source.read_until_ns);
                 Ok(())
             })?;
             let now = Instant::now();
@@ -157,7 +157,7 @@ impl Watched {
         }
     }
 
-    fn take(&mut self, rows: &[Row], heard_until_ns: u64) {
+    fn take(&mut self, rows: &[Row], read_until_ns: u64) {
         for row in rows {
             let (idle, _) = self.meter.row(*row);
             self.tick.windows += idle + 1;
@@ -179,10 +179,10 @@ impl Watched {
                 self.keep_worst(true);
             }
         }
-        if heard_until_ns > 0 {
-            self.tick.windows += self.meter.until(heard_until_ns).0;
+        if read_until_ns > 0 {
+            self.tick.windows += self.meter.until(read_until_ns).0;
             if !self.worst.complete {
-                self.keep_worst(heard_until_ns > self.worst_end_ns());
+                self.keep_worst(read_until_ns > self.worst_end_ns());
             }
         }
     }
@@ -243,8 +243,8 @@ impl Watched {
             p99_bytes: load.percentile(99.0),
             p999_bytes: load.percentile(99.9),
             idle_windows: load.idle,
-            bursts: self.meter.tally.bursts,
-            longest_burst_ns: self.meter.tally.longest_windows * self.status.period_ns,
+            bursts: self.meter.burst_totals.bursts,
+            longest_burst_ns: self.meter.burst_totals.longest_windows * self.status.period_ns,
             total_frames: self.status.frames,
             total_bytes: self.status.bytes,
             merged_windows: self.status.merged,

@@ -3,7 +3,7 @@
 //!
 //! For each counter three panels: the load over the whole time, each pixel its fullest window and
 //! bursts marked; the windows around the worst burst, one by one; and how many windows carry how
-//! much, on an axis that gives the rarest per cent as much room as the first ninety.
+//! much, on an axis that gives the rarest per cent as much width as the first ninety.
 
 mod font;
 mod panels;
@@ -95,7 +95,10 @@ pub fn run(args: &Plot) -> Result<()> {
                 &subjects,
             )
         }
-        _ => bail!("{}: what is it to be? name it .svg or .png", path.display()),
+        _ => bail!(
+            "{}: unknown format\nname the picture .svg or .png",
+            path.display()
+        ),
     }
     .with_context(|| path.display().to_string())
 }

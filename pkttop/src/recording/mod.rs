@@ -91,7 +91,10 @@ impl Format {
                  .csv and convert: duckdb -c \"COPY (FROM 'x.csv') TO '{0}'\"",
                 path.display()
             ),
-            _ => bail!("{}: what is it to be? name it .csv, .jsonl or .parquet", path.display()),
+            _ => bail!(
+                "{}: unknown format\nname the recording .csv, .jsonl or .parquet",
+                path.display()
+            ),
         }
     }
 }

@@ -71,7 +71,7 @@ impl Counters {
         self.root.path()
     }
 
-    /// `pkttop` with these arguments, told where the counters are.
+    /// `pkttop` with these arguments, which finds the counters here.
     pub fn pkttop(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PKTTOP);
         command.env("PKTTOP_ROOT", self.path()).args(args);

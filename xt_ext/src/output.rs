@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What the extension says. All of it goes through libc and libxtables: their buffers are the
+//! What the extension prints. All of it goes through libc and libxtables: their buffers are the
 //! ones that iptables flushes, in its order.
 
 use core::ffi::CStr;
