@@ -10,7 +10,7 @@
 #     # cpus: 2                                 at least (default 1); $CPUS is what there are
 #     # machine: exact                          an instruction takes 1 ns of its time (tests/vm/qemu)
 #     # nics: yes                               two virtio ones with a wire between them
-#     # files: iptables/examples/foo            more for the guest, in /t
+#     # files: examples/foo            more for the guest, in /t
 
 # What the variant says: the iptables to call, the family, and who is who in it.
 case ${VARIANT:=-} in

@@ -3,7 +3,7 @@
 # update_stats: which interfaces are on, who may say so, and what becomes of those that change.
 # timeout: 600
 # cpus: 2
-# files: iptables/examples/update_stats-feeder
+# files: examples/update_stats-feeder
 
 modprobe -a dummy veth
 # Of one that failed before.
