@@ -27,6 +27,8 @@ const REST_NS: u64 = 20_000_000;
 const FRAME: u64 = 1500;
 /// What the kernel promises to write to a pipe whole or not at all.
 const PIPE_ATOMIC: usize = 4096;
+/// Longest line that says how many windows were merged into the next row.
+const MERGED_MAX: usize = "# merged \n".len() + 20;
 
 /// Serves one of a counter's files for ever.
 type Serve = fn(&Path, &Mutex<Feed>) -> Result<(), Box<dyn Error>>;
@@ -38,7 +40,13 @@ struct Feed {
     /// Totals up to the start of the window `next_ns`.
     status: Status,
     next_ns: u64,
-    queue: Vec<Row>,
+    queue: Vec<Queued>,
+}
+
+/// A row that waits for a reader, and how many windows before it are in its counts.
+struct Queued {
+    row: Row,
+    merged: u64,
 }
 
 impl Feed {
@@ -73,15 +81,13 @@ impl Feed {
             let is_full = self.queue.len() as u64 >= self.status.samples;
             match self.queue.last_mut() {
                 Some(last) if is_full => {
-                    let (frames, bytes) = (last.frames + row.frames, last.bytes + row.bytes);
-                    *last = Row {
-                        frames,
-                        bytes,
-                        ..row
-                    };
+                    last.row.timestamp_ns = row.timestamp_ns;
+                    last.row.frames += row.frames;
+                    last.row.bytes += row.bytes;
+                    last.merged += 1;
                     self.status.merged += 1;
                 }
-                _ => self.queue.push(row),
+                _ => self.queue.push(Queued { row, merged: 0 }),
             }
         }
     }
@@ -131,9 +137,12 @@ fn hand_over(pipe: &mut File, feed: &Mutex<Feed>) -> Result<bool, Box<dyn Error>
     let mut feed = feed.lock().map_err(|_| "a thread panicked")?;
     feed.advance(now_ns());
     let mut taken = 0;
-    for rows in feed.queue.chunks(PIPE_ATOMIC / ROW_MAX) {
+    for rows in feed.queue.chunks(PIPE_ATOMIC / (MERGED_MAX + ROW_MAX)) {
         let mut text = Vec::with_capacity(PIPE_ATOMIC);
-        for row in rows {
+        for Queued { row, merged } in rows {
+            if *merged > 0 {
+                writeln!(text, "# merged {merged}")?;
+            }
             let mut line = [0; ROW_MAX];
             let len = row.write(&mut line);
             text.extend_from_slice(&line[..len]);

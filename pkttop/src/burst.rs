@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A burst: windows in a row, each at or above a threshold.
 
-use xt_pktstat::row::Row;
+use crate::window::Window;
 
 /// Windows in a row at or above the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,9 @@ impl Detector {
     }
 
     /// Takes a row and the idle windows before it; returns the burst that this ends.
-    pub fn row(&mut self, idle: u64, row: Row) -> Option<Burst> {
-        if (row.bytes as f64) < self.threshold_bytes {
+    pub fn row(&mut self, idle: u64, row: Window) -> Option<Burst> {
+        // Merged windows do not say which of them carried how much.
+        if row.merged > 0 || (row.bytes as f64) < self.threshold_bytes {
             return self.current.take();
         }
         let ended = if idle > 0 { self.current.take() } else { None };
@@ -78,15 +79,16 @@ mod tests {
     use crate::meter::Meter;
     use proptest::prelude::*;
 
-    fn find(rows: &[Row], period_ns: u64, threshold_bytes: f64) -> Vec<Burst> {
+    fn find(rows: &[Window], period_ns: u64, threshold_bytes: f64) -> Vec<Burst> {
         Meter::new(period_ns, threshold_bytes).all(rows)
     }
 
-    fn rows(windows: &[u64]) -> Vec<Row> {
-        let row = |(window, &bytes): (usize, &u64)| Row {
+    fn rows(windows: &[u64]) -> Vec<Window> {
+        let row = |(window, &bytes): (usize, &u64)| Window {
             timestamp_ns: window as u64 * 10,
             frames: 1,
             bytes,
+            ..Window::default()
         };
         windows
             .iter()

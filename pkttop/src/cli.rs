@@ -40,7 +40,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Keep every window in a file, until Ctrl-C or for some time
+    /// Write every window to a file, until Ctrl-C or for a given time
     Record(Record),
     /// Print the bursts and the percentiles of a recording
     Report(Report),
@@ -48,7 +48,7 @@ pub enum Command {
     Plot(Plot),
     /// Serve OpenMetrics for Prometheus
     Export(Export),
-    /// Check this machine, and that the rows of its counters add up to their totals
+    /// Check this machine, and that the rows of each counter add up to its totals
     Check(Check),
     /// Write shell completions to standard output
     #[command(hide = true)]
@@ -101,25 +101,25 @@ pub struct Live {
     /// Time between two samples (500ms, 1s, 5m)
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub delay: Duration,
-    /// Plain lines, also on a terminal
+    /// Print plain lines, also on a terminal
     #[arg(short, long)]
     pub batch: bool,
-    /// One JSON array
+    /// Print one JSON array
     #[arg(short, long, group = "format")]
     pub json: bool,
-    /// One JSON object a line
+    /// Print one JSON object a line
     #[arg(long, group = "format")]
     pub ndjson: bool,
-    /// Comma-separated values
+    /// Print comma-separated values
     #[arg(long, group = "format")]
     pub csv: bool,
-    /// No header line
+    /// Print no header line
     #[arg(short = 'H', long)]
     pub no_header: bool,
     /// Unit of the rates
     #[arg(short, long, value_enum, default_value_t)]
     pub units: Unit,
-    /// Sort the counters by
+    /// What the counters are sorted by
     #[arg(short, long, value_enum, default_value_t)]
     pub sort: Sort,
     #[command(flatten)]
@@ -171,7 +171,7 @@ pub struct Record {
     /// The recording: .csv, .jsonl or .parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Write over FILE where it exists
+    /// Overwrite FILE if it exists
     #[arg(short, long)]
     pub force: bool,
     /// Stop after this time (60s, 5m)
@@ -180,7 +180,7 @@ pub struct Record {
     /// What the column `host` says; this host's name where left out
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// No progress line
+    /// Print no progress line and no summary
     #[arg(short, long)]
     pub quiet: bool,
 }

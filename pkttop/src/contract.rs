@@ -7,9 +7,9 @@
 //! look at `status` yields an interval for the offset, a point where the counter was quiet. The
 //! contract holds as long as all the intervals meet.
 
+use crate::window::Window;
 use std::collections::VecDeque;
 use std::fmt;
-use xt_pktstat::row::Row;
 use xt_pktstat::status::Status;
 
 /// How long after its windows have closed a look is completed: on a busy machine the kernel's
@@ -25,7 +25,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: &Window) {
         self.frames += row.frames;
         self.bytes += row.bytes;
     }
@@ -102,7 +102,7 @@ pub enum Verdict {
 pub struct Audit {
     period_ns: u64,
     read: Sum,
-    recent: VecDeque<Row>,
+    recent: VecDeque<Window>,
     look: Option<Look>,
     frames: Interval,
     bytes: Interval,
@@ -126,8 +126,13 @@ impl Audit {
     }
 
     /// Takes the rows that were read.
-    pub fn rows(&mut self, rows: &[Row]) {
+    pub fn rows(&mut self, rows: &[Window]) {
         for row in rows {
+            if row.is_after_clock_set_back {
+                // Its time says nothing about what was counted before it.
+                self.look = None;
+                self.recent.clear();
+            }
             self.read.add(row);
             if let Some(look) = &mut self.look {
                 if row.timestamp_ns < look.first_ns {
@@ -281,10 +286,11 @@ mod tests {
             total += frames;
             let came = frames - lost(window);
             if came > 0 {
-                audit.rows(&[Row {
+                audit.rows(&[Window {
                     timestamp_ns: window * PERIOD_NS,
                     frames: came,
                     bytes: came * 10,
+                    ..Window::default()
                 }]);
             }
         }
@@ -334,10 +340,11 @@ mod tests {
     #[test]
     fn rows_beyond_the_totals_are_a_surplus() {
         let mut audit = Audit::new(PERIOD_NS);
-        audit.rows(&[Row {
+        audit.rows(&[Window {
             timestamp_ns: 0,
             frames: 5,
             bytes: 50,
+            ..Window::default()
         }]);
         let status = Status {
             frames: 3,
@@ -353,6 +360,27 @@ mod tests {
                 bytes: 0
             }
         );
+    }
+
+    #[test]
+    fn nothing_is_concluded_over_a_clock_that_was_set_back() {
+        let mut audit = Audit::new(PERIOD_NS);
+        let status = Status {
+            frames: 5,
+            bytes: 5,
+            ..Status::default()
+        };
+        audit.status(100 * PERIOD_NS, status, 100 * PERIOD_NS);
+        // By their time, these rows were counted before the look.
+        audit.rows(&[Window {
+            timestamp_ns: 0,
+            frames: 9,
+            bytes: 9,
+            is_after_clock_set_back: true,
+            ..Window::default()
+        }]);
+        audit.status(200 * PERIOD_NS, status, 200 * PERIOD_NS);
+        assert_eq!(audit.verdict(), Verdict::Unknown);
     }
 
     #[test]

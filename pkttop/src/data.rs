@@ -6,6 +6,7 @@
 
 use crate::error::UserError;
 use crate::proc::{explain, Counter};
+use crate::window::Window;
 use anyhow::Result;
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
@@ -18,6 +19,10 @@ use xt_pktstat::row::{Row, HEADER};
 /// Rows handed over at most at a time, so that one busy counter does not starve the others.
 const ROWS_AT_A_TIME: usize = 1 << 16;
 const READ_SIZE: usize = 1 << 16;
+/// The line before a row that is dated by an earlier clock than the row before it.
+const CLOCK_SET_BACK: &[u8] = b"# clock set back\n";
+/// How a line begins that says how many more windows are in the next row.
+const MERGED: &[u8] = b"# merged ";
 
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Data {
     pending: Vec<u8>,
     chunk: Vec<u8>,
     header_read: bool,
+    /// What the comment lines since the last row say of the next.
+    next: Window,
 }
 
 impl Data {
@@ -61,6 +68,7 @@ impl Data {
             pending: Vec::new(),
             chunk: vec![0; READ_SIZE],
             header_read: false,
+            next: Window::default(),
         })
     }
 
@@ -70,7 +78,7 @@ impl Data {
     }
 
     /// Appends to `rows` what can be read now.
-    pub fn drain(&mut self, rows: &mut Vec<Row>) -> Result<Drained> {
+    pub fn drain(&mut self, rows: &mut Vec<Window>) -> Result<Drained> {
         let most = rows.len() + ROWS_AT_A_TIME;
         while rows.len() < most {
             match self.file.read(&mut self.chunk) {
@@ -90,7 +98,7 @@ impl Data {
         Ok(Drained::More)
     }
 
-    fn take_rows(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+    fn take_rows(&mut self, rows: &mut Vec<Window>) -> Result<()> {
         let whole = self
             .pending
             .iter()
@@ -101,17 +109,36 @@ impl Data {
                 self.header_read = true;
                 continue;
             }
+            if self.header_read && line == CLOCK_SET_BACK {
+                self.next.is_after_clock_set_back = true;
+                continue;
+            }
+            if let Some(merged) = merged(line).filter(|_| self.header_read) {
+                self.next.merged = merged;
+                continue;
+            }
             let row = Row::parse(line)
                 .filter(|_| self.header_read)
                 .ok_or_else(|| UserError::Garbled {
                     file: self.path.clone(),
                     line: String::from_utf8_lossy(line).into_owned(),
                 })?;
-            rows.push(row);
+            let next = std::mem::take(&mut self.next);
+            rows.push(Window {
+                merged: next.merged,
+                is_after_clock_set_back: next.is_after_clock_set_back,
+                ..row.into()
+            });
         }
         self.pending.drain(..whole);
         Ok(())
     }
+}
+
+/// The number in a line [`MERGED`].
+fn merged(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(MERGED)?.strip_suffix(b"\n")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 impl AsFd for Data {
@@ -147,10 +174,11 @@ mod tests {
         assert_eq!(data.drain(&mut rows).expect("drain"), Drained::Dry);
         assert_eq!(
             rows,
-            [Row {
+            [Window {
                 timestamp_ns: 100,
                 frames: 1,
-                bytes: 60
+                bytes: 60,
+                ..Window::default()
             }]
         );
         let mut file = OpenOptions::new()
@@ -161,11 +189,47 @@ mod tests {
         data.drain(&mut rows).expect("drain");
         assert_eq!(
             rows[1..],
-            [Row {
+            [Window {
                 timestamp_ns: 200,
                 frames: 2,
-                bytes: 120
+                bytes: 120,
+                ..Window::default()
             }]
+        );
+    }
+
+    #[test]
+    fn comments_belong_to_the_row_after_them() {
+        let (_root, counter) = counter(
+            "# timestamp frames bytes\n100 1 60\n# merged 7\n# clock set back\n50 2 120\n60 1 60\n# merged 3\n",
+        );
+        let mut data = Data::open(&counter).expect("open");
+        let mut windows = Vec::new();
+        data.drain(&mut windows).expect("drain");
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(counter.data())
+            .expect("append");
+        file.write_all(b"70 4 240\n").expect("write");
+        data.drain(&mut windows).expect("drain");
+        let comments: Vec<_> = windows
+            .iter()
+            .map(|window| {
+                (
+                    window.timestamp_ns,
+                    window.merged,
+                    window.is_after_clock_set_back,
+                )
+            })
+            .collect();
+        assert_eq!(
+            comments,
+            [
+                (100, 0, false),
+                (50, 7, true),
+                (60, 0, false),
+                (70, 3, false)
+            ]
         );
     }
 
@@ -175,6 +239,10 @@ mod tests {
             "100 1 60\n",
             "# timestamp frames bytes\n100 1\n",
             "# timestamp frames bytes\n# timestamp frames bytes\n",
+            "# clock set back\n# timestamp frames bytes\n",
+            "# timestamp frames bytes\n# merged \n",
+            "# timestamp frames bytes\n# merged -1\n",
+            "# timestamp frames bytes\n# something else\n",
         ] {
             let (_root, counter) = counter(text);
             let error = Data::open(&counter)

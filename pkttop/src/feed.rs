@@ -6,10 +6,10 @@ use crate::data::{Data, Drained};
 use crate::error::UserError;
 use crate::proc::{Counter, CounterDir};
 use crate::units::{now_ns, SECOND_NS};
+use crate::window::Window;
 use anyhow::Result;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::time::{Duration, Instant};
-use xt_pktstat::row::Row;
 use xt_pktstat::status::Status;
 
 /// Longest sleep between two reads while rows come: people and scrapes notice no more.
@@ -47,7 +47,7 @@ pub struct Feed {
     /// The counters that are there, in the order they came.
     pub sources: Vec<Source>,
     serials: u64,
-    rows: Vec<Row>,
+    rows: Vec<Window>,
     last_drain_was_dry: bool,
 }
 
@@ -136,7 +136,7 @@ impl Feed {
     }
 
     /// Reads what there is and hands it over, counter by counter.
-    pub fn drain(&mut self, sink: &mut dyn FnMut(&Source, &[Row]) -> Result<()>) -> Result<()> {
+    pub fn drain(&mut self, sink: &mut dyn FnMut(&Source, &[Window]) -> Result<()>) -> Result<()> {
         self.last_drain_was_dry = true;
         for source in self.sources.iter_mut().filter(|source| !source.gone) {
             let before_ns = now_ns();
@@ -171,7 +171,7 @@ impl Feed {
 
     /// Looks at every `status`, waits for the windows around the look, and looks again, so that
     /// every [`Audit`] is complete; three seconds at most.
-    pub fn settle(&mut self, sink: &mut dyn FnMut(&Source, &[Row]) -> Result<()>) -> Result<()> {
+    pub fn settle(&mut self, sink: &mut dyn FnMut(&Source, &[Window]) -> Result<()>) -> Result<()> {
         self.drain(sink)?;
         self.look();
         let due = self

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The load of a counter: how many bytes its windows carry, idle windows included.
 
+use crate::window::Window;
 use hdrhistogram::Histogram;
-use xt_pktstat::row::Row;
 
 /// Digits to which a percentile is right: 0.1 %.
 const DIGITS: u8 = 3;
@@ -19,7 +19,9 @@ pub struct Load {
     /// Bytes in all.
     pub bytes: u64,
     /// The window that carried most bytes, the first of them.
-    pub peak: Row,
+    pub peak: Window,
+    /// The largest value in the histogram, exactly.
+    bytes_max: u64,
     bytes_per_window: Histogram<u64>,
 }
 
@@ -33,21 +35,24 @@ impl Load {
             idle: 0,
             frames: 0,
             bytes: 0,
-            peak: Row::default(),
+            peak: Window::default(),
+            bytes_max: 0,
             bytes_per_window,
         }
     }
 
     /// A row, and the idle windows before it.
-    pub fn row(&mut self, idle: u64, row: Row) {
+    pub fn row(&mut self, idle: u64, row: Window) {
         self.idle(idle);
-        self.windows += 1;
+        self.windows += row.windows();
         self.frames += row.frames;
         self.bytes += row.bytes;
-        if row.bytes > self.peak.bytes {
+        // What several windows carried together is no peak.
+        if row.merged == 0 && row.bytes > self.peak.bytes {
             self.peak = row;
         }
-        self.record(row.bytes, 1);
+        self.bytes_max = self.bytes_max.max(row.bytes_each());
+        self.record(row.bytes_each(), row.windows());
     }
 
     /// Windows without a frame.
@@ -64,10 +69,10 @@ impl Load {
 
     /// Bytes that this percentage of all windows do not exceed.
     pub fn percentile(&self, percent: f64) -> u64 {
-        // A histogram's cell has a width, the peak has not.
+        // A histogram's cell has a width, the largest value has not.
         self.bytes_per_window
             .value_at_percentile(percent)
-            .min(self.peak.bytes)
+            .min(self.bytes_max)
     }
 }
 
@@ -80,18 +85,20 @@ mod tests {
         let mut load = Load::new();
         load.row(
             0,
-            Row {
+            Window {
                 timestamp_ns: 0,
                 frames: 1,
                 bytes: 1000,
+                ..Window::default()
             },
         );
         load.row(
             98,
-            Row {
+            Window {
                 timestamp_ns: 99,
                 frames: 2,
                 bytes: 90_000,
+                ..Window::default()
             },
         );
         assert_eq!(
@@ -110,10 +117,11 @@ mod tests {
         let mut load = Load::new();
         load.row(
             260_000_000_000,
-            Row {
+            Window {
                 timestamp_ns: 0,
                 frames: 1,
                 bytes: u64::MAX / 2,
+                ..Window::default()
             },
         );
         assert_eq!(load.percentile(99.99), 0);

@@ -22,6 +22,7 @@ mod signals;
 mod threshold;
 mod timeline;
 mod units;
+mod window;
 
 use clap::Parser;
 use cli::Command;

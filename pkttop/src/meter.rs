@@ -4,7 +4,7 @@
 use crate::burst::{Burst, Detector};
 use crate::load::Load;
 use crate::timeline::Timeline;
-use xt_pktstat::row::Row;
+use crate::window::Window;
 
 /// The bursts so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Meter {
     }
 
     /// Takes a row; returns the idle windows before it and the burst that it ends.
-    pub fn row(&mut self, row: Row) -> (u64, Option<Burst>) {
+    pub fn row(&mut self, row: Window) -> (u64, Option<Burst>) {
         if row.frames == 0 {
             // A recording's mark: idle up to here.
             return self.until(row.timestamp_ns + self.timeline.period_ns());
@@ -59,7 +59,7 @@ impl Meter {
     }
 
     /// Takes a whole recording; returns its bursts.
-    pub fn all(&mut self, rows: &[Row]) -> Vec<Burst> {
+    pub fn all(&mut self, rows: &[Window]) -> Vec<Burst> {
         let mut bursts: Vec<_> = rows.iter().filter_map(|row| self.row(*row).1).collect();
         let last = self.detector.idle();
         bursts.extend(self.count(last));

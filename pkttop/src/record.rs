@@ -8,11 +8,11 @@ use crate::proc::CounterDir;
 use crate::recording::{self, Origin, Writer};
 use crate::signals::Stop;
 use crate::units::{short_time, SECOND_NS};
+use crate::window::Window;
 use anyhow::{Context, Result};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use xt_pktstat::row::Row;
 
 /// How often status, flush and progress line come.
 const TICK: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ impl Track {
         }
     }
 
-    fn take(&mut self, rows: &[Row]) {
+    fn take(&mut self, rows: &[Window]) {
         self.rows += rows.len() as u64;
         for row in rows {
             self.frames += row.frames;
@@ -70,13 +70,14 @@ impl Track {
     }
 
     /// A row of nothing that says how far idle time was watched, at its end or where it began.
-    fn idle_mark(&self, at_ns: u64) -> Option<Row> {
+    fn idle_mark(&self, at_ns: u64) -> Option<Window> {
         let timestamp_ns = at_ns / self.origin.period_ns * self.origin.period_ns;
         let later = self.last_ns.is_none_or(|last| timestamp_ns > last);
-        later.then_some(Row {
+        later.then_some(Window {
             timestamp_ns,
             frames: 0,
             bytes: 0,
+            ..Window::default()
         })
     }
 
@@ -102,7 +103,7 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    fn take(&mut self, source: &Source, rows: &[Row]) -> Result<()> {
+    fn take(&mut self, source: &Source, rows: &[Window]) -> Result<()> {
         let at = self
             .tracks
             .iter()
@@ -125,7 +126,7 @@ impl Recorder<'_> {
         self.write(&origin, rows)
     }
 
-    fn write(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+    fn write(&mut self, origin: &Origin, rows: &[Window]) -> Result<()> {
         self.writer
             .rows(origin, rows)
             .with_context(|| self.path.display().to_string())

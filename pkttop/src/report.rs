@@ -7,11 +7,11 @@ use crate::meter::Meter;
 use crate::recording::{self, Series};
 use crate::threshold::Resolved;
 use crate::units::{short, short_time, time_of_day, BitRate, SECOND_NS};
+use crate::window::Window;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
-use xt_pktstat::row::Row;
 
 /// Percentiles of burst durations, gaps and sizes.
 const OF_BURSTS: [f64; 3] = [50.0, 90.0, 99.0];
@@ -46,6 +46,8 @@ struct Summary {
     largest_burst_bytes: u64,
     burst_duration_ns_percentiles: BTreeMap<String, u64>,
     burst_gap_ns_percentiles: BTreeMap<String, u64>,
+    /// Windows whose counts are in a later row.
+    merged_windows: u64,
     /// Windows that carried more than `--link` can: merged in the FIFO, or GRO without `--wire`.
     windows_over_link: Option<u64>,
     #[serde(skip)]
@@ -57,7 +59,12 @@ pub fn threshold(args: &BurstArgs, series: &Series) -> Result<Resolved> {
     if let Some(asked) = args.asked()? {
         return Ok(asked);
     }
-    let peak_bytes = series.rows.iter().map(|row| row.bytes).max().unwrap_or(0);
+    let peak_bytes = series
+        .rows
+        .iter()
+        .map(Window::bytes_each)
+        .max()
+        .unwrap_or(0);
     let rate = BitRate(rate(peak_bytes, series.origin.period_ns) / 2.0);
     Ok(Resolved {
         rate,
@@ -80,7 +87,7 @@ fn summarize(series: &Series, args: &Report) -> Result<Summary> {
     let gaps = found
         .windows(2)
         .map(|pair| pair[1].start_ns.saturating_sub(pair[0].end_ns(period_ns)));
-    let timestamp = |row: Option<&Row>| row.map_or(0, |row| row.timestamp_ns);
+    let timestamp = |row: Option<&Window>| row.map_or(0, |row| row.timestamp_ns);
     let window_bytes_percentiles = args
         .percentiles
         .iter()
@@ -115,12 +122,13 @@ fn summarize(series: &Series, args: &Report) -> Result<Summary> {
             found.iter().map(|burst| burst.duration_ns(period_ns)),
         ),
         burst_gap_ns_percentiles: percentiles(gaps),
+        merged_windows: series.rows.iter().map(|row| row.merged).sum(),
         windows_over_link: args.bursts.link.map(|link| {
             let most = link.bytes_in(period_ns);
             series
                 .rows
                 .iter()
-                .filter(|row| row.bytes as f64 > most)
+                .filter(|row| row.merged == 0 && row.bytes as f64 > most)
                 .count() as u64
         }),
         found,
@@ -213,6 +221,13 @@ fn print(out: &mut impl Write, summary: &Summary, list: usize) -> Result<()> {
             out,
             "  gap       {}",
             joined(&summary.burst_gap_ns_percentiles, &short_time)
+        )?;
+    }
+    if summary.merged_windows > 0 {
+        writeln!(
+            out,
+            "  note      {} windows are merged into others, the FIFO was full: read more often, or add --samples",
+            summary.merged_windows
         )?;
     }
     if let Some(over @ 1..) = summary.windows_over_link {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The windows between the rows: an idle window has no row, but it happened.
 
-use xt_pktstat::row::Row;
+use crate::window::Window;
 
 /// A clock that goes back further than this has been set; less is a row that came late.
 const CLOCK_SET_NS: u64 = 1_000_000_000;
@@ -28,7 +28,10 @@ impl Timeline {
     }
 
     /// Takes a row and returns how many idle windows lie before it.
-    pub fn row(&mut self, row: Row) -> u64 {
+    pub fn row(&mut self, row: Window) -> u64 {
+        if row.is_after_clock_set_back {
+            self.next_ns = None;
+        }
         let after = row.timestamp_ns.saturating_add(self.period_ns);
         let Some(next) = self.next_ns.replace(after) else {
             return 0;
@@ -36,7 +39,8 @@ impl Timeline {
         if row.timestamp_ns < next && next - row.timestamp_ns < CLOCK_SET_NS {
             self.next_ns = Some(next.max(after));
         }
-        row.timestamp_ns.saturating_sub(next) / self.period_ns
+        let between = row.timestamp_ns.saturating_sub(next) / self.period_ns;
+        between.saturating_sub(row.merged)
     }
 
     /// Says that rows of windows that closed until `now_ns` have all been heard, and returns how
@@ -56,11 +60,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(timestamp_ns: u64) -> Row {
-        Row {
+    fn at(timestamp_ns: u64) -> Window {
+        Window {
             timestamp_ns,
             frames: 1,
             bytes: 1,
+            ..Window::default()
         }
     }
 
@@ -85,6 +90,34 @@ mod tests {
         assert_eq!(timeline.row(at(10_000_001_000)), 0);
         assert_eq!(timeline.row(at(5_000_000_000)), 0);
         assert_eq!(timeline.row(at(5_000_000_200)), 1);
+    }
+
+    #[test]
+    fn a_clock_set_back_by_little_starts_again_when_it_is_said() {
+        let mut timeline = Timeline::new(100);
+        timeline.row(at(10_000));
+        let set_back = Window {
+            is_after_clock_set_back: true,
+            ..at(5_000)
+        };
+        assert_eq!(timeline.row(set_back), 0);
+        assert_eq!(timeline.row(at(5_300)), 2);
+    }
+
+    #[test]
+    fn merged_windows_were_not_idle() {
+        let mut timeline = Timeline::new(100);
+        timeline.row(at(1_000));
+        let merged = Window {
+            merged: 3,
+            ..at(1_500)
+        };
+        assert_eq!(timeline.row(merged), 1);
+        let merged_on_four_cpus = Window {
+            merged: 12,
+            ..at(1_900)
+        };
+        assert_eq!(timeline.row(merged_on_four_cpus), 0);
     }
 
     proptest! {

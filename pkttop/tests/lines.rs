@@ -48,6 +48,30 @@ fn json_is_one_array_of_whole_numbers() {
 }
 
 #[test]
+fn a_merged_row_is_no_peak_and_no_burst() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let rows = "1700000000000000000 1 100\n# merged 3\n1700000000004000000 40 4000000\n\
+                1700000000005000000 1 2000000\n";
+    recorded(root.path(), "web", rows, &status(42, 6_000_100));
+    let mut pkttop = Command::new(PKTTOP);
+    pkttop.arg("--root").arg(root.path());
+    let output = run(pkttop.args(["-1", "-j", "--burst", "10G"]), 0);
+    let samples: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let sample = &samples[0];
+    assert_eq!(sample["frames"], 42);
+    assert_eq!(sample["bytes"], 6_000_100);
+    assert_eq!(sample["peak_bytes"], 2_000_000);
+    assert_eq!(sample["peak_timestamp_ns"], 1_700_000_000_005_000_000_u64);
+    assert_eq!(sample["bursts"], 1);
+    assert_eq!(sample["longest_burst_ns"], 1_000_000);
+    // The three of them that did not fit were not idle.
+    assert_eq!(
+        sample["windows"],
+        sample["idle_windows"].as_u64().expect("number") + 6
+    );
+}
+
+#[test]
 fn csv_and_lines_have_a_header_unless_told() {
     let root = tempfile::tempdir().expect("temporary directory");
     let csv = text(&run(ten_windows(root.path()).args(["-1", "--csv"]), 0).stdout);

@@ -31,7 +31,7 @@ fn two_counters_of_ten_microseconds_lose_no_row() {
     let summary = text(&output.stderr);
     let csv = std::fs::read_to_string(&file).expect("recording");
     std::fs::remove_file(&file).expect("remove");
-    assert!(csv.starts_with("host,counter,period_ns,timestamp_ns,frames,bytes\n"));
+    assert!(csv.starts_with("host,counter,period_ns,timestamp_ns,frames,bytes,merged\n"));
     for (line, name) in summary.lines().zip(["a", "b"]) {
         assert!(
             line.starts_with(&format!("{name}: "))

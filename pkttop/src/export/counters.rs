@@ -7,7 +7,7 @@ use crate::contract::Verdict;
 use crate::feed::Source;
 use crate::meter::Meter;
 use crate::units::{BitRate, SECOND_NS};
-use xt_pktstat::row::Row;
+use crate::window::Window;
 use xt_pktstat::status::Status;
 
 const MILLISECOND_NS: u64 = 1_000_000;
@@ -58,7 +58,7 @@ impl Counters {
     }
 
     /// Takes rows, and that all rows of windows closed by `source.read_until_ns` have come.
-    pub fn rows(&mut self, source: &Source, rows: &[Row]) {
+    pub fn rows(&mut self, source: &Source, rows: &[Window]) {
         let at = self
             .each
             .iter()
@@ -115,11 +115,16 @@ impl Exported {
         MILLISECOND_NS.is_multiple_of(self.status.period_ns)
     }
 
-    fn row(&mut self, row: &Row) {
+    fn row(&mut self, row: &Window) {
         let (idle, ended) = self.meter.row(*row);
         self.window_bytes.add(0.0, idle);
-        self.window_bytes.add(row.bytes as f64, 1);
+        let windows = row.windows();
+        self.window_bytes
+            .add(row.bytes as f64 / windows as f64, windows);
         self.burst(ended);
+        if row.merged > 0 {
+            return;
+        }
         let peak = Peak {
             bytes: row.bytes,
             timestamp_ns: row.timestamp_ns,

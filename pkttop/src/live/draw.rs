@@ -159,7 +159,7 @@ fn draw_worst(frame: &mut Frame<'_>, shown: &Shown, unit: Unit, area: Rect) {
     for row in &shown.worst.rows {
         if let Some(after) = row.timestamp_ns.checked_sub(first_ns) {
             if let Some(slot) = bytes.get_mut((after / period_ns) as usize) {
-                *slot = row.bytes;
+                *slot = row.bytes_each();
             }
         }
     }

@@ -7,10 +7,10 @@ use crate::meter::Meter;
 use crate::signals::Stop;
 use crate::threshold::Resolved;
 use crate::units::now_ns;
+use crate::window::Window;
 use anyhow::Result;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use xt_pktstat::row::Row;
 use xt_pktstat::status::Status;
 
 /// Ticks that the sparkline remembers.
@@ -26,9 +26,9 @@ const RESCAN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct Worst {
     /// The window.
-    pub peak: Row,
+    pub peak: Window,
     /// The rows around it, itself among them.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Window>,
     /// Those after it have come, too.
     complete: bool,
 }
@@ -47,7 +47,7 @@ pub struct Watched {
     /// The worst window since then.
     pub worst: Worst,
     serial: u64,
-    recent: VecDeque<Row>,
+    recent: VecDeque<Window>,
     tick: Tick,
     last: Option<(u64, u64)>,
 }
@@ -157,13 +157,13 @@ impl Watched {
         }
     }
 
-    fn take(&mut self, rows: &[Row], read_until_ns: u64) {
+    fn take(&mut self, rows: &[Window], read_until_ns: u64) {
         for row in rows {
             let (idle, _) = self.meter.row(*row);
-            self.tick.windows += idle + 1;
+            self.tick.windows += idle + row.windows();
             self.tick.frames += row.frames;
             self.tick.bytes += row.bytes;
-            self.tick.peak_bytes = self.tick.peak_bytes.max(row.bytes);
+            self.tick.peak_bytes = self.tick.peak_bytes.max(row.bytes_each());
             if self.recent.len() == RECENT {
                 self.recent.pop_front();
             }

@@ -3,10 +3,10 @@
 
 use super::Subject;
 use crate::units::{short, short_time, time_of_day};
+use crate::window::Window;
 use anyhow::Result;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use xt_pktstat::row::Row;
 
 const INK: RGBColor = RGBColor(51, 51, 51);
 const FAINT: RGBColor = RGBColor(225, 225, 225);
@@ -158,18 +158,18 @@ struct Column {
     bytes: u64,
 }
 
-fn columns(rows: &[Row], first_ns: u64, width_ns: u64) -> Vec<Column> {
+fn columns(rows: &[Window], first_ns: u64, width_ns: u64) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for row in rows {
         let at = (row.timestamp_ns - first_ns) / width_ns;
         match columns.last_mut() {
             Some(column) if column.at == at => {
-                column.fullest = column.fullest.max(row.bytes);
+                column.fullest = column.fullest.max(row.bytes_each());
                 column.bytes += row.bytes;
             }
             _ => columns.push(Column {
                 at,
-                fullest: row.bytes,
+                fullest: row.bytes_each(),
                 bytes: row.bytes,
             }),
         }
@@ -236,13 +236,16 @@ where
         .take_while(|row| row.timestamp_ns < end_ns);
     chart.draw_series(rows.map(|row| {
         let window = (row.timestamp_ns - begin_ns) / period_ns;
-        let color = if row.bytes as f64 >= threshold_bytes {
+        let color = if row.bytes_each() as f64 >= threshold_bytes {
             HOT
         } else {
             PALE
         };
         Rectangle::new(
-            [(x(window), 0.0), (x(window + 1), subject.rate(row.bytes))],
+            [
+                (x(window), 0.0),
+                (x(window + 1), subject.rate(row.bytes_each())),
+            ],
             color.filled(),
         )
     }))?;

@@ -2,9 +2,9 @@
 //! A recording as comma-separated values, with a header line.
 
 use super::{Collection, Origin, Record, Writer};
+use crate::window::Window;
 use anyhow::Result;
 use std::fs::File;
-use xt_pktstat::row::Row;
 
 const BUFFER_SIZE: usize = 1 << 18;
 
@@ -21,7 +21,7 @@ impl CsvWriter {
 }
 
 impl Writer for CsvWriter {
-    fn rows(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+    fn rows(&mut self, origin: &Origin, rows: &[Window]) -> Result<()> {
         for row in rows {
             self.0.serialize(origin.record(row))?;
         }

@@ -2,10 +2,10 @@
 //! A recording as JSON, one object a line.
 
 use super::{Collection, Origin, Record, Writer};
+use crate::window::Window;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use xt_pktstat::row::Row;
 
 const BUFFER_SIZE: usize = 1 << 18;
 
@@ -18,7 +18,7 @@ impl JsonlWriter {
 }
 
 impl Writer for JsonlWriter {
-    fn rows(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+    fn rows(&mut self, origin: &Origin, rows: &[Window]) -> Result<()> {
         for row in rows {
             serde_json::to_writer(&mut self.0, &origin.record(row))?;
             self.0.write_all(b"\n")?;

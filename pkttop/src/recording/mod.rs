@@ -9,13 +9,13 @@ mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 
+use crate::window::Window;
 use anyhow::{bail, Context, Result};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
-use xt_pktstat::row::Row;
 
 /// A row of a recording.
 ///
@@ -37,6 +37,9 @@ struct Record<'a> {
     frames: u64,
     /// What was counted.
     bytes: u64,
+    /// How many windows before it are in these counts; recordings of old do not say.
+    #[serde(default)]
+    merged: u64,
 }
 
 /// Whose windows they are.
@@ -51,7 +54,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    fn record(&self, row: &Row) -> Record<'_> {
+    fn record(&self, row: &Window) -> Record<'_> {
         Record {
             host: self.host.as_str().into(),
             counter: self.counter.as_str().into(),
@@ -59,6 +62,7 @@ impl Origin {
             timestamp_ns: row.timestamp_ns,
             frames: row.frames,
             bytes: row.bytes,
+            merged: row.merged,
         }
     }
 }
@@ -66,7 +70,7 @@ impl Origin {
 /// A recording that is being written.
 pub trait Writer {
     /// Appends windows of one counter.
-    fn rows(&mut self, origin: &Origin, rows: &[Row]) -> Result<()>;
+    fn rows(&mut self, origin: &Origin, rows: &[Window]) -> Result<()>;
     /// Hands what can be handed to the kernel.
     fn flush(&mut self) -> Result<()>;
     /// Completes the file.
@@ -133,7 +137,7 @@ pub struct Series {
     /// Whose they are.
     pub origin: Origin,
     /// They themselves.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Window>,
 }
 
 /// What is read from recordings, series by series.
@@ -168,12 +172,15 @@ impl Collection {
             timestamp_ns,
             frames,
             bytes,
+            merged,
             ..
         } = *record;
-        self.series[self.last].rows.push(Row {
+        self.series[self.last].rows.push(Window {
             timestamp_ns,
             frames,
             bytes,
+            merged,
+            ..Window::default()
         });
     }
 }
@@ -223,7 +230,7 @@ mod tests {
 
     fn come_back(
         suffix: &str,
-        windows: &[(u64, u64, u64)],
+        windows: &[(u64, u64, u64, u64)],
         name: &str,
     ) -> Result<(), TestCaseError> {
         let directory = tempfile::tempdir()?;
@@ -235,10 +242,12 @@ mod tests {
         };
         let mut rows: Vec<_> = windows
             .iter()
-            .map(|&(timestamp_ns, frames, bytes)| Row {
+            .map(|&(timestamp_ns, frames, bytes, merged)| Window {
                 timestamp_ns,
                 frames,
                 bytes,
+                merged,
+                ..Window::default()
             })
             .collect();
         let write = || -> Result<()> {
@@ -262,7 +271,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn every_recording_comes_back(windows in prop::collection::vec(any::<(u64, u64, u64)>(), 1..20), name in "[a-z\", \\\\é]{1,8}") {
+        fn every_recording_comes_back(windows in prop::collection::vec(any::<(u64, u64, u64, u64)>(), 1..20), name in "[a-z\", \\\\é]{1,8}") {
             come_back("csv", &windows, &name)?;
             come_back("jsonl", &windows, &name)?;
             if cfg!(feature = "parquet") {
@@ -282,6 +291,16 @@ mod tests {
             .ends_with("x.csv: exists already\nname another, or --force to write over it"));
         assert_eq!(std::fs::read_to_string(&path).expect("read"), "precious");
         create(&path, true).expect("forced");
+    }
+
+    #[test]
+    fn a_recording_without_the_column_merged_is_read() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("x.csv");
+        let text = "host,counter,period_ns,timestamp_ns,frames,bytes\na,b,1,2,3,4\n";
+        std::fs::write(&path, text).expect("write");
+        let series = read(&[&path]).expect("read");
+        assert_eq!((series[0].rows[0].bytes, series[0].rows[0].merged), (4, 0));
     }
 
     #[test]

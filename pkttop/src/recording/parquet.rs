@@ -4,6 +4,7 @@
 //! The file is whole only when it has been finished: what must survive a crash goes to CSV.
 
 use super::{Collection, Origin, Record, Writer};
+use crate::window::Window;
 use anyhow::{Context, Result};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::reader::ColumnReader;
@@ -15,9 +16,8 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
 use std::sync::Arc;
-use xt_pktstat::row::Row;
 
-/// Rows of a row group, and so rows in memory: 32 bytes each.
+/// Rows of a row group, and so rows in memory: 40 bytes each.
 const GROUP_ROWS: usize = 1 << 20;
 /// 64-bit numbers are signed in Parquet's oldest types, but annotated as what they are.
 const SCHEMA: &str = "message window {
@@ -27,13 +27,14 @@ const SCHEMA: &str = "message window {
     required int64 timestamp_ns (INTEGER(64,false));
     required int64 frames (INTEGER(64,false));
     required int64 bytes (INTEGER(64,false));
+    required int64 merged (INTEGER(64,false));
 }";
 
 pub struct ParquetWriter {
     file: SerializedFileWriter<File>,
     hosts: Vec<ByteArray>,
     counters: Vec<ByteArray>,
-    numbers: [Vec<i64>; 4],
+    numbers: [Vec<i64>; 5],
 }
 
 impl ParquetWriter {
@@ -58,7 +59,7 @@ impl ParquetWriter {
     fn write_group(&mut self) -> Result<()> {
         let mut group = self.file.next_row_group()?;
         for names in [&mut self.hosts, &mut self.counters] {
-            let mut column = group.next_column()?.context("six columns")?;
+            let mut column = group.next_column()?.context("seven columns")?;
             column
                 .typed::<ByteArrayType>()
                 .write_batch(names, None, None)?;
@@ -66,7 +67,7 @@ impl ParquetWriter {
             names.clear();
         }
         for numbers in &mut self.numbers {
-            let mut column = group.next_column()?.context("six columns")?;
+            let mut column = group.next_column()?.context("seven columns")?;
             column
                 .typed::<Int64Type>()
                 .write_batch(numbers, None, None)?;
@@ -79,7 +80,7 @@ impl ParquetWriter {
 }
 
 impl Writer for ParquetWriter {
-    fn rows(&mut self, origin: &Origin, rows: &[Row]) -> Result<()> {
+    fn rows(&mut self, origin: &Origin, rows: &[Window]) -> Result<()> {
         let (host, counter) = (
             ByteArray::from(origin.host.as_str()),
             ByteArray::from(origin.counter.as_str()),
@@ -87,7 +88,13 @@ impl Writer for ParquetWriter {
         for row in rows {
             self.hosts.push(host.clone());
             self.counters.push(counter.clone());
-            let numbers = [origin.period_ns, row.timestamp_ns, row.frames, row.bytes];
+            let numbers = [
+                origin.period_ns,
+                row.timestamp_ns,
+                row.frames,
+                row.bytes,
+                row.merged,
+            ];
             for (column, number) in self.numbers.iter_mut().zip(numbers) {
                 column.push(number.cast_signed());
             }
@@ -144,6 +151,8 @@ pub fn read(file: File, into: &mut Collection) -> Result<()> {
         let (hosts, counters) = (names("host")?, names("counter")?);
         let (periods, timestamps) = (numbers("period_ns")?, numbers("timestamp_ns")?);
         let (frames, bytes) = (numbers("frames")?, numbers("bytes")?);
+        // Recordings of old do not have it.
+        let merged = numbers("merged").unwrap_or_else(|_| vec![0; rows]);
         for (at, host) in hosts.iter().enumerate() {
             let number = |column: &[i64]| {
                 column
@@ -163,6 +172,7 @@ pub fn read(file: File, into: &mut Collection) -> Result<()> {
                 timestamp_ns: number(&timestamps)?,
                 frames: number(&frames)?,
                 bytes: number(&bytes)?,
+                merged: number(&merged)?,
             });
         }
     }
