@@ -39,7 +39,8 @@ fn rules(text: &str) -> Vec<Vec<&str>> {
     let is_rule = |words: &Vec<&str>| {
         words
             .windows(3)
-            .any(|words| words[..2] == ["-m", "pktstat"] && words[2].starts_with("--"))
+            .filter(|words| words[..2] == ["-m", "pktstat"])
+            .any(|words| words[2].starts_with("--") && !words[2].starts_with("--help"))
     };
     lines.filter(is_rule).collect()
 }
