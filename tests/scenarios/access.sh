@@ -26,7 +26,8 @@ for path in sys.argv[1:]:
     print(name, outcome(os.O_RDONLY, lambda fd: os.read(fd, 100)),
         outcome(os.O_WRONLY, lambda fd: os.write(fd, texts[name].encode())))
 END
-chmod 755 . && chmod 644 attempts.py
+chmod 755 .
+chmod 644 attempts.py
 attempts() { "$@" python3 "$PWD/attempts.py" "${files[@]}" | tee /dev/fd/7; }
 # all_are READING WRITING: what `attempts` says if it is the same for each file.
 all_are() { printf '%s\n' enabled counter nout update_stats rx_bytes all | sed "s/$/ $1 $2/"; }
