@@ -109,7 +109,6 @@ u32 pktstat_shim_ticks_khz(void)
 struct pktstat_timer {
 	struct hrtimer timer;
 	raw_spinlock_t lock;
-	const void *key;
 };
 
 static enum hrtimer_restart pktstat_timer_fires(struct hrtimer *timer)
@@ -117,17 +116,16 @@ static enum hrtimer_restart pktstat_timer_fires(struct hrtimer *timer)
 	struct pktstat_timer *it = container_of(timer, struct pktstat_timer,
 						timer);
 
-	wake_up_poll(pktstat_pollers(it->key), EPOLLIN | EPOLLRDNORM);
+	wake_up_poll(pktstat_pollers(it), EPOLLIN | EPOLLRDNORM);
 	return HRTIMER_NORESTART;
 }
 
-struct pktstat_timer *pktstat_shim_timer_new(const void *key)
+struct pktstat_timer *pktstat_shim_timer_new(void)
 {
 	struct pktstat_timer *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
 
 	if (!it)
 		return NULL;
-	it->key = key;
 	raw_spin_lock_init(&it->lock);
 	/* Not the wall clock: a step back would put off who waits for long. */
 	hrtimer_setup(&it->timer, pktstat_timer_fires, CLOCK_MONOTONIC,

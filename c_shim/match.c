@@ -45,30 +45,30 @@ struct pktstat_net {
 	void *state;
 };
 
-typedef void (*turn_fn)(const struct sk_buff *skb, void *block, u64 ticks,
-			u32 len);
+typedef void (*count_fn)(const struct sk_buff *skb, void *block, u64 ticks,
+			 u32 len);
 
-static __always_inline bool turn(const struct sk_buff *skb, void *block,
-				 turn_fn in_rust)
+static __always_inline bool irqs_off(const struct sk_buff *skb, void *block,
+				     count_fn count)
 {
 	unsigned long flags;
 
 	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
 	local_irq_save(flags);
-	in_rust(skb, this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
-		skb->len);
+	count(skb, this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
+	      skb->len);
 	local_irq_restore(flags);
 	return true;
 }
 
-bool pktstat_shim_turn(const struct sk_buff *skb, void *block)
+bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
 {
-	return turn(skb, block, pktstat_rs_turn);
+	return irqs_off(skb, block, pktstat_rs_roll_over);
 }
 
-bool pktstat_shim_settle(const struct sk_buff *skb, void *block)
+bool pktstat_shim_recount(const struct sk_buff *skb, void *block)
 {
-	return turn(skb, block, pktstat_rs_settle);
+	return irqs_off(skb, block, pktstat_rs_recount);
 }
 
 /*
@@ -161,7 +161,10 @@ static int pktstat_mt_check(const struct xt_mtchk_param *par)
 
 static void pktstat_mt_destroy(const struct xt_mtdtor_param *par)
 {
-	pktstat_rs_destroy(par->matchinfo);
+	const struct pktstat_net *net = net_generic(par->net, net_id);
+
+	/* Its state outlives pktstat_net_exit() as long as a rule does. */
+	pktstat_rs_destroy(net->state, par->matchinfo);
 }
 
 /* Not NFPROTO_UNSPEC: that would let arptables and ebtables in. */

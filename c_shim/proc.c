@@ -25,7 +25,7 @@ MODULE_PARM_DESC(perms, "mode of the files in /proc/net/xt_pktstat");
 /*
  * A counter's files can go while somebody polls them, and a poller takes its
  * entry off the wait queue only after that. So the wait queues belong to the
- * module, not to a counter: a counter's address selects one, a stranger's
+ * module, not to a counter: its timer's address selects one, a stranger's
  * wake-up is spurious, and only unloading has to wait for the pollers.
  */
 #define POLLERS_BITS 6
@@ -36,15 +36,15 @@ struct wait_queue_head *pktstat_pollers(const void *key)
 	return &pollers[hash_ptr(key, POLLERS_BITS)];
 }
 
-void pktstat_shim_poll_wait(const void *key, struct file *file,
-			    struct poll_table_struct *table)
+void pktstat_shim_poll_wait(const struct pktstat_timer *timer,
+			    struct file *file, struct poll_table_struct *table)
 {
-	poll_wait(file, pktstat_pollers(key), table);
+	poll_wait(file, pktstat_pollers(timer), table);
 }
 
-void pktstat_shim_wake(const void *key)
+void pktstat_shim_wake(const struct pktstat_timer *timer)
 {
-	wake_up_poll(pktstat_pollers(key), EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+	wake_up_poll(pktstat_pollers(timer), EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 }
 
 void __init pktstat_proc_init(void)

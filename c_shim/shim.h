@@ -35,22 +35,22 @@ extern unsigned int pktstat_shim_max_counters;
 
 bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
 int pktstat_rs_check(void *net_state, void *info, __u32 uid, __u32 gid);
-void pktstat_rs_destroy(const void *info);
+void pktstat_rs_destroy(void *net_state, const void *info);
 void *pktstat_rs_net_init(struct proc_dir_entry *dir);
 void pktstat_rs_net_exit(void *net_state);
 
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
  * whichever CPU that is, then Rust on its block, with ticks read there.
- * settle: the packet is in the tally already. Both return true, the match's
+ * recount: the packet is in the tally already. Both return true, the match's
  * result.
  */
-bool pktstat_shim_turn(const struct sk_buff *skb, void *block);
-bool pktstat_shim_settle(const struct sk_buff *skb, void *block);
-void pktstat_rs_turn(const struct sk_buff *skb, void *block, __u64 ticks,
-		     __u32 len);
-void pktstat_rs_settle(const struct sk_buff *skb, void *block, __u64 ticks,
-		       __u32 len);
+bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block);
+bool pktstat_shim_recount(const struct sk_buff *skb, void *block);
+void pktstat_rs_roll_over(const struct sk_buff *skb, void *block, __u64 ticks,
+			  __u32 len);
+void pktstat_rs_recount(const struct sk_buff *skb, void *block, __u64 ticks,
+			__u32 len);
 /* Frames and bytes of a GSO packet's segments on the wire. */
 void pktstat_shim_wire(const struct sk_buff *skb, __u32 *frames, __u64 *bytes);
 
@@ -86,16 +86,16 @@ void pktstat_shim_unlock(struct pktstat_mutex *mutex);
 __u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
 __u32 pktstat_shim_ticks_khz(void);		/* 0: no ticks to rely on */
 
-/* Wakes the pollers of `key` in a while: the earliest that was asked for. */
-struct pktstat_timer *pktstat_shim_timer_new(const void *key);
+/* Wakes its pollers in a while: the earliest that was asked for. */
+struct pktstat_timer *pktstat_shim_timer_new(void);
 void pktstat_shim_timer_free(struct pktstat_timer *timer);
 void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 in_ns);
 
-/* Puts a poller among those of `key`. */
-void pktstat_shim_poll_wait(const void *key, struct file *file,
+/* Puts a poller among those of `timer`. */
+void pktstat_shim_poll_wait(const struct pktstat_timer *timer, struct file *file,
 			    struct poll_table_struct *table);
-/* Wakes the pollers of `key` now. */
-void pktstat_shim_wake(const void *key);
+/* Wakes the pollers of `timer` now. */
+void pktstat_shim_wake(const struct pktstat_timer *timer);
 
 void pktstat_shim_warn(const char *text, size_t len);	/* rate-limited */
 void pktstat_shim_bug(void);

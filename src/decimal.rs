@@ -4,14 +4,33 @@
 //! `no_std`, no allocation, and nothing in it can panic. Not `itoa`: at opt-level 2 the compiler
 //! leaves a bounds check in it, and with it `core::panicking`.
 
+/// Why a text is not a number of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberError {
+    /// Empty, or not of digits alone.
+    Malformed,
+    /// More than 64 bits.
+    TooLarge,
+}
+
+/// Reads a number of 64 bits: digits, leading zeros allowed, and nothing else.
+pub fn digits(text: &[u8]) -> Result<u64, NumberError> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return Err(NumberError::Malformed);
+    }
+    let append = |value: u64, digit: &u8| {
+        let digit = digit.wrapping_sub(b'0').into();
+        value.checked_mul(10)?.checked_add(digit)
+    };
+    let value = text.iter().try_fold(0, append);
+    value.ok_or(NumberError::TooLarge)
+}
+
 /// Reads a number of 64 bits as [`Writer::number`] writes it: no sign, no leading zero.
-pub fn number(digits: &[u8]) -> Option<u64> {
-    match digits {
-        [] | [b'0', _, ..] => None,
-        _ => digits.iter().try_fold(0_u64, |value, byte| {
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-            value.checked_mul(10)?.checked_add(digit.into())
-        }),
+pub fn number(text: &[u8]) -> Option<u64> {
+    match text {
+        [b'0', _, ..] => None,
+        _ => digits(text).ok(),
     }
 }
 

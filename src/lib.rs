@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The kernel half of xt_pktstat. See CONTRIBUTING.md for the picture of the house.
 //!
-//! Everything but `kernel` is pure and is a library to the tools and to the host's tests.
+//! Everything but `kernel` and `module` is pure and is a library to the tools and to the host's tests.
 #![no_std]
 // What the gates refuse in the object, said where it is written; and sums that may wrap are spelled
 // so, for there is no overflow check in a kernel. Tests may panic.
@@ -21,9 +21,12 @@
 
 pub mod abi;
 pub mod decimal;
+pub mod escape;
 #[cfg(target_os = "none")]
 mod kernel;
 pub mod kstat;
+#[cfg(target_os = "none")]
+mod module;
 pub mod row;
 pub mod rule;
 pub mod stat;

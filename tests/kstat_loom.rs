@@ -14,18 +14,13 @@ use loom::sync::atomic::{fence, AtomicBool, Ordering};
 use loom::sync::Arc;
 use loom::thread;
 use std::sync::atomic::AtomicU64;
+use xt_pktstat::kstat::bank::Sent;
 use xt_pktstat::kstat::counter::Counter;
 use xt_pktstat::kstat::steps::{Cut, Side, Steps};
 
 const CPUS: usize = 2;
-
-/// What `bank::Sent` keeps, for one flow.
-#[derive(Clone, Copy, Default)]
-struct Sent {
-    earlier: u64,
-    newest: u64,
-    newest_end: u64,
-}
+/// Bytes of a packet.
+const BYTES: u32 = 100;
 
 /// Loom's cells say when packets and reader meet in one.
 struct Shared {
@@ -49,18 +44,7 @@ impl Shared {
         let slip = self.steps.take();
         slip.side.of_pair(&self.banks)[cpu].with_mut(|sent| {
             // SAFETY: loom's own check of this cell is the point of the test.
-            let sent = unsafe { &mut *sent };
-            match slip.ticket {
-                None => sent.earlier += 1,
-                Some(ticket) => {
-                    if ticket.is_behind(sent.newest_end) {
-                        sent.earlier += sent.newest;
-                        sent.newest = 0;
-                        sent.newest_end = ticket.step_end();
-                    }
-                    sent.newest += 1;
-                }
-            }
+            unsafe { &mut *sent }.packet(slip.ticket, BYTES);
         });
         self.counting[cpu].store(false, Ordering::Release);
     }
@@ -82,12 +66,12 @@ impl Shared {
             bank.with_mut(|sent| {
                 // SAFETY: as above.
                 let sent = unsafe { core::mem::take(&mut *sent) };
-                result.0 += sent.earlier;
-                if cut.publishes(sent.newest_end) {
-                    result.0 += sent.newest;
-                } else {
-                    result.1 += sent.newest;
+                let (published, rest) = sent.divided(cut);
+                for count in [published, rest] {
+                    assert_eq!(count.bytes, count.frames * u64::from(BYTES));
                 }
+                result.0 += published.frames;
+                result.1 += rest.frames;
             });
         }
         result

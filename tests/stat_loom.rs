@@ -11,19 +11,16 @@
 
 #![cfg(pktstat_loom)]
 
-#[path = "stat/parts.rs"]
-mod parts;
-
 use loom::sync::Arc;
 use loom::thread;
-use parts::Parts;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
-use xt_pktstat::stat::bell::Bell;
-use xt_pktstat::stat::clock::{Clock, Line};
-use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::clock::{Clock, Line, Moment};
+use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
+use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::tally::{Closing, RECENT_FRAME_BIT};
+use xt_pktstat::stat::reading::Reading;
+use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Run, Runs, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -33,51 +30,68 @@ const BYTES: u64 = 100;
 /// When every window has ended.
 const LATE_NS: u64 = 1_000;
 
+/// Whether the counting CPU has started it. Of the counting CPU and what joins it: no race.
+#[derive(Default)]
+struct Alarm(AtomicU64);
+
+impl Timer for Alarm {
+    fn start(&self, _in_ns: u64) {
+        self.0.fetch_add(1, Real::Relaxed);
+    }
+    fn wake(&self) {}
+}
+
 struct Counter {
-    parts: Parts,
-    runs: Runs,
-    bell: Bell,
+    shared: std::sync::Arc<Shared<Alarm>>,
+    cpus: Vec<CpuCounter<Vec<Slot>, std::sync::Arc<Shared<Alarm>>>>,
+}
+
+fn moment(now_ns: u64) -> Moment {
+    Moment {
+        ticks: now_ns,
+        ticks_stable: false,
+        now_ns,
+    }
 }
 
 impl Counter {
     fn new(cpus: usize, samples: usize) -> Self {
         let window = Window::at(0, PERIOD_NS, Run::default());
+        let shared = Shared::new(PERIOD_NS, false, 0, Alarm::default());
+        let shared = std::sync::Arc::new(shared);
+        let cpu = |_| {
+            let slots = (0..=samples).map(|_| Slot::default()).collect();
+            CpuCounter::new(window, slots, shared.clone())
+        };
         Self {
-            parts: Parts::new(cpus, samples, window),
-            runs: Runs::default(),
-            bell: Bell::default(),
+            cpus: (0..cpus).map(cpu).collect(),
+            shared,
         }
-    }
-
-    fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
-        self.parts.0[cpu].closing(PERIOD_NS, &self.runs)
     }
 
     /// A packet that comes when the deadline has passed.
     fn late(&self, cpu: usize, now_ns: u64) {
-        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
-        if tally.count_onward(&closing, now_ns, 1, BYTES).is_none() {
-            tally.count(&closing, now_ns, 1, BYTES);
+        let (cpu, moment) = (&self.cpus[cpu], moment(now_ns));
+        if !cpu.count_forward(moment, 1, BYTES) {
+            cpu.count(moment, 1, BYTES);
         }
     }
 
-    /// A packet that was added while a window was turned.
-    fn settle(&self, cpu: usize, now_ns: u64) {
-        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
-        tally.settle(&closing, now_ns, now_ns, BYTES);
+    /// A packet that was added while a window ended.
+    fn recount(&self, cpu: usize, now_ns: u64) {
+        self.cpus[cpu].recount(moment(now_ns), BYTES);
     }
 
     /// The fast path's addition.
     fn add(&self, cpu: usize) {
-        let recent = &self.parts.0[cpu].tally.recent;
+        let recent = &self.cpus[cpu].tally().recent;
         recent.fetch_add(1 << RECENT_FRAME_BIT | BYTES, Ordering::Relaxed);
     }
 }
 
 /// Who reads.
 struct Reader {
-    drain: Drain,
-    cursors: Vec<Cursor>,
+    reading: Reading<Vec<Cursor>>,
     last: Option<Window>,
     frames: u64,
 }
@@ -85,8 +99,7 @@ struct Reader {
 impl Reader {
     fn new(counter: &Counter) -> Self {
         Self {
-            drain: Drain::default(),
-            cursors: vec![Cursor::default(); counter.parts.0.len()],
+            reading: Reading::new(vec![Cursor::default(); counter.cpus.len()]),
             last: None,
             frames: 0,
         }
@@ -94,18 +107,19 @@ impl Reader {
 
     /// Looks, and says how many frames there were.
     fn look(&mut self, counter: &Counter, now_ns: u64) -> u64 {
-        self.drain
-            .look(&counter.parts, &mut self.cursors, PERIOD_NS, || now_ns);
-        let totals = self.drain.totals(&self.cursors);
+        let cpus = &counter.cpus[..];
+        let standing = self.reading.standing(&counter.shared, &cpus, || now_ns);
+        let totals = standing.totals;
         assert_eq!(totals.bytes, totals.frames * BYTES, "a look of two moments");
         totals.frames
     }
 
     fn take(&mut self, counter: &Counter) -> Option<Taken> {
         let mut rows = [Taken::default()];
+        let (shared, cpus) = (&counter.shared, &counter.cpus[..]);
         let count = self
-            .drain
-            .take_rows(&counter.parts, &mut self.cursors, self.last, &mut rows);
+            .reading
+            .take_rows(shared, &cpus, || 0, false, self.last, &mut rows);
         let [taken] = rows;
         if count == 0 {
             return None;
@@ -132,7 +146,9 @@ impl Reader {
         self.read(counter, LATE_NS);
         assert_eq!(self.frames, frames, "conservation");
         assert_eq!(self.look(counter, LATE_NS), frames);
-        assert_eq!(self.drain.queued(&counter.parts, &mut self.cursors), 0);
+        let cpus = &counter.cpus[..];
+        let standing = self.reading.standing(&counter.shared, &cpus, || LATE_NS);
+        assert_eq!(standing.queued, 0);
     }
 }
 
@@ -232,7 +248,7 @@ fn a_packet_that_was_moved_is_counted_once() {
             move || {
                 // Added to a window that ended long ago, and found out.
                 counter.add(0);
-                counter.settle(0, 21);
+                counter.recount(0, 21);
             }
         });
         let mut reader = Reader::new(&counter);
@@ -254,7 +270,7 @@ fn what_was_given_back_comes_again() {
         let mut reader = Reader::new(&counter);
         reader.look(&counter, 15);
         let taken = reader.take(&counter).unwrap();
-        reader.drain.give_back(taken);
+        reader.reading.give_back(&[taken]);
         reader.frames -= taken.frames;
         reader.last = None;
         cpu.join().unwrap();
@@ -302,20 +318,21 @@ fn a_step_of_the_clock_is_one_run_to_all_cpus() {
 }
 
 #[test]
-fn who_asks_sees_the_packet_or_is_told() {
+fn a_poller_sees_the_packet_or_is_woken() {
     explore(2_000, 3, || {
         let counter = Arc::new(Counter::new(1, 1));
         let cpu = thread::spawn({
             let counter = counter.clone();
-            move || {
-                counter.late(0, 1);
-                counter.bell.answer()
-            }
+            move || counter.late(0, 1)
         });
-        counter.bell.ask();
-        let seen = Reader::new(&counter).look(&counter, 5);
-        let told = cpu.join().unwrap();
-        assert!(seen != 0 || told, "sleeps on");
+        let cpus = &counter.cpus[..];
+        let mut reading = Reading::new(vec![Cursor::default(); 1]);
+        let is_ready = reading.poll(&counter.shared, &cpus, || 5, None);
+        assert!(!is_ready, "a row of a window that is open");
+        cpu.join().unwrap();
+        // By the poller, who saw the packet, or by the CPU, which saw the request.
+        let alarm = counter.shared.timer().0.load(Real::Relaxed);
+        assert_ne!(alarm, 0, "sleeps on");
     });
 }
 

@@ -7,20 +7,20 @@
 
 #![cfg(not(pktstat_loom))]
 
-#[path = "stat/parts.rs"]
-mod parts;
-
-use parts::{Part, Parts};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering as Real};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use xt_pktstat::row::Row;
+use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::reading::{Reading, Standing};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
-use xt_pktstat::stat::ticks::Ticks;
-use xt_pktstat::stat::window::{Run, Runs, Window};
+use xt_pktstat::stat::window::{Run, Window};
 use xt_pktstat::sync::Ordering;
 
 const CPUS: u64 = 2;
@@ -32,11 +32,21 @@ const BURST: u64 = 64;
 /// What the reader waits between two reads: the FIFOs are full by then.
 const NAP: Duration = Duration::from_millis(3);
 
+/// Nobody polls.
+struct NoTimer;
+
+impl Timer for NoTimer {
+    fn start(&self, _in_ns: u64) {}
+    fn wake(&self) {}
+}
+
+type Shared = Arc<cpu::Shared<NoTimer>>;
+type Cpu = CpuCounter<Vec<Slot>, Shared>;
+
 struct Counter {
     began: Instant,
-    ticks: Ticks,
-    runs: Runs,
-    parts: Parts,
+    shared: Shared,
+    cpus: Vec<Cpu>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -48,11 +58,16 @@ struct Sum {
 impl Counter {
     fn new() -> Self {
         let window = Window::at(START_NS, PERIOD_NS, Run::default());
+        // A tick is a ns.
+        let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, 1_000_000, NoTimer));
+        let cpu = |_| {
+            let slots = (0..=SAMPLES).map(|_| Slot::default()).collect();
+            CpuCounter::new(window, slots, shared.clone())
+        };
         Self {
             began: Instant::now(),
-            ticks: Ticks::of_khz(1_000_000),
-            runs: Runs::default(),
-            parts: Parts::new(CPUS as usize, SAMPLES, window),
+            cpus: (0..CPUS).map(cpu).collect(),
+            shared,
         }
     }
 
@@ -65,18 +80,18 @@ impl Counter {
         START_NS + self.ticks()
     }
 
-    /// What src/kernel/counter.rs does in `count_onward`: this clock is never stepped back.
-    fn count(&self, part: &Part, bytes: u64) {
-        let closing = part.closing(PERIOD_NS, &self.runs);
-        let now_ns = self.wall_ns();
-        let onward = part.tally.count_onward(&closing, now_ns, 1, bytes);
-        let rest_ns = onward.unwrap_or_else(|| part.tally.count(&closing, now_ns, 1, bytes));
-        part.tally.set_base(now_ns - START_NS);
-        part.tally.set_span(self.ticks.span(rest_ns));
+    fn count(&self, cpu: &Cpu, bytes: u64) {
+        let ticks = self.ticks();
+        let moment = Moment {
+            ticks,
+            ticks_stable: true,
+            now_ns: START_NS + ticks,
+        };
+        assert!(cpu.count_forward(moment, 1, bytes), "the clock goes back");
     }
 
     /// A CPU's life: what it has sent.
-    fn send(&self, part: &Part, packets: u64) -> Sum {
+    fn send(&self, cpu: &Cpu, packets: u64) -> Sum {
         let mut sent = Sum::default();
         let mut random = packets;
         while sent.frames < packets {
@@ -86,11 +101,11 @@ impl Counter {
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
                 let bytes = 40 + (random >> 54);
-                if part.tally.is_in_time(ticks) {
+                if cpu.tally().is_in_time(ticks) {
                     let packet = 1 << RECENT_FRAME_BIT | bytes;
-                    part.tally.recent.fetch_add(packet, Ordering::Relaxed);
+                    cpu.tally().recent.fetch_add(packet, Ordering::Relaxed);
                 } else {
-                    self.count(part, bytes);
+                    self.count(cpu, bytes);
                 }
                 sent.frames += 1;
                 sent.bytes += bytes;
@@ -103,8 +118,7 @@ impl Counter {
 /// Who has the counter's `data` open.
 struct Reader<'a> {
     counter: &'a Counter,
-    drain: Drain,
-    cursors: Vec<Cursor>,
+    reading: Reading<Vec<Cursor>>,
     delivery: Delivery<Vec<u8>, Vec<Taken>>,
     /// What has come of this open.
     text: Vec<u8>,
@@ -123,8 +137,7 @@ impl<'a> Reader<'a> {
     fn new(counter: &'a Counter) -> Self {
         Self {
             counter,
-            drain: Drain::default(),
-            cursors: vec![Cursor::default(); CPUS as usize],
+            reading: Reading::new(vec![Cursor::default(); CPUS as usize]),
             delivery: open(),
             text: Vec::new(),
             last_ns: 0,
@@ -136,12 +149,10 @@ impl<'a> Reader<'a> {
 
     /// One read of so many bytes; whether anything came.
     fn read(&mut self, room: usize) -> bool {
-        let (counter, drain, cursors) = (self.counter, &mut self.drain, &mut self.cursors);
+        let (counter, reading) = (self.counter, &mut self.reading);
         let take = |last, again: bool, rows: &mut [Taken]| {
-            if !again {
-                drain.look(&counter.parts, cursors, PERIOD_NS, || counter.wall_ns());
-            }
-            drain.take_rows(&counter.parts, cursors, last, rows)
+            let (cpus, now_ns) = (&counter.cpus[..], || counter.wall_ns());
+            reading.take_rows(&counter.shared, &cpus, now_ns, !again, last, rows)
         };
         let text = &mut self.text;
         let copy = |_, bytes: &[u8]| {
@@ -178,9 +189,7 @@ impl<'a> Reader<'a> {
     fn reopen(&mut self) {
         let closed = std::mem::replace(&mut self.delivery, open());
         self.returned += closed.pending().len();
-        for taken in closed.pending() {
-            self.drain.give_back(*taken);
-        }
+        self.reading.give_back(closed.pending());
         self.text.clear();
         self.last_ns = 0;
     }
@@ -197,9 +206,9 @@ fn many_packets_and_a_slow_reader() {
     let running = AtomicUsize::new(CPUS as usize);
     let sent = thread::scope(|scope| {
         let (counter, running) = (&counter, &running);
-        let cpus = counter.parts.0.iter().map(|part| {
+        let cpus = counter.cpus.iter().map(|cpu| {
             scope.spawn(move || {
-                let sent = counter.send(part, packets / CPUS);
+                let sent = counter.send(cpu, packets / CPUS);
                 running.fetch_sub(1, Real::Release);
                 sent
             })
@@ -226,7 +235,9 @@ fn many_packets_and_a_slow_reader() {
     reader.reopen();
     while reader.read(4096) {}
 
-    let totals = reader.drain.totals(&reader.cursors);
+    let cpus = &counter.cpus[..];
+    let now_ns = || counter.wall_ns();
+    let Standing { totals, queued } = reader.reading.standing(&counter.shared, &cpus, now_ns);
     println!(
         "{} packets in {} s: {} rows, {} windows merged, {} rows given back; sums {:?}",
         sent.frames,
@@ -239,5 +250,5 @@ fn many_packets_and_a_slow_reader() {
     assert_eq!(sent.frames, packets / CPUS * CPUS);
     assert_eq!((totals.frames, totals.bytes), (sent.frames, sent.bytes));
     assert_eq!(reader.got, sent, "conservation");
-    assert_eq!(reader.drain.next(&reader.cursors, None), None);
+    assert_eq!(queued, 0);
 }

@@ -21,11 +21,21 @@ pub enum Rank {
     Kstat,
 }
 
-/// A value that one task at a time may use.
+/// A value that one task at a time may use. Process context; locking may sleep.
+///
+/// # Invariants
+///
+/// `raw` is a mutex of the shim's that this value owns alone. The value is used by whoever has the
+/// mutex locked and by nobody else.
 pub struct Mutex<T> {
     raw: NonNull<sys::pktstat_mutex>,
     value: UnsafeCell<T>,
 }
+
+// SAFETY: the shim's mutex is no task's while it is not locked; what moves is the value.
+unsafe impl<T: Send> Send for Mutex<T> {}
+// SAFETY: a `&Mutex<T>` gives the `T` to one task after the other: that is sending it.
+unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
     /// A mutex around `value`.

@@ -1,191 +1,129 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A counter's memory on each CPU.
+//! A value on each CPU, in the kernel's per-CPU memory.
 
-use super::counter::Shared;
 use super::error::{from_alloc, Result};
 use super::memory::Array;
 use super::sys;
-use crate::stat::drain::Cursor;
-use crate::stat::fifo::{Slot, Tail};
-use crate::stat::tally::Tally;
-use crate::stat::window::Window;
 use core::ffi::c_void;
+use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 
-/// One CPU's part. The packet path writes the first line, its own CPU only; the second line is
-/// written by the reader, and read by the packet path when a window turns.
-#[repr(C, align(64))]
-pub struct Block {
-    /// The tally.
-    pub tally: Tally,
-    /// The reader's end of the FIFO.
-    pub tail: Tail,
-    /// The counter's shared part, valid as long as the block.
-    pub shared: *const Shared,
-    slots: *const Slot,
-    slot_count: usize,
-}
-
-const _: () = assert!(core::mem::size_of::<Tally>() == 64);
-const _: () = assert!(core::mem::offset_of!(Block, tail) == 64);
-const _: () = assert!(core::mem::size_of::<Block>() == 128);
-
-/// The slots of the FIFO.
-impl AsRef<[Slot]> for Block {
-    #[inline(always)]
-    fn as_ref(&self) -> &[Slot] {
-        // SAFETY: `Blocks` points it to slots that live as long as the block.
-        unsafe { core::slice::from_raw_parts(self.slots, self.slot_count) }
-    }
-}
-
-/// What the kernel's per-CPU macros take: not an address on any CPU.
-#[derive(Clone, Copy)]
-pub struct Handle(*mut c_void);
-
-impl Handle {
-    /// As the rule config carries it.
-    pub fn to_bits(self) -> u64 {
-        self.0 as u64
-    }
-
-    /// From a rule config that the kernel half filled in.
-    pub fn from_bits(bits: u64) -> Self {
-        Self(bits as *mut c_void)
-    }
-
-    fn on(self, cpu: i32) -> *mut Block {
-        // SAFETY: the handle is a per-CPU allocation's; only computes an address.
-        unsafe { sys::pktstat_shim_percpu_on(self.0, cpu) }.cast()
-    }
-
-    /// The counter's shared part.
-    ///
-    /// # Safety
-    ///
-    /// The handle is that of [`Blocks`] that live as long as `'a`.
-    pub unsafe fn shared<'a>(self) -> &'a Shared {
-        let block = self.on(next_cpu(-1).unwrap_or(0));
-        // SAFETY: there is a block on each possible CPU, and its pointer is valid as long as it.
-        unsafe { &*(*block).shared }
-    }
-}
-
 fn next_cpu(cpu: i32) -> Option<i32> {
-    // SAFETY: any number is allowed.
+    // SAFETY: any number is allowed; the set of possible CPUs never changes.
     let next = unsafe { sys::pktstat_shim_next_cpu(cpu) };
     (next >= 0).then_some(next)
 }
 
-/// The CPUs that there may ever be.
+/// The CPUs that there may ever be. Any context.
 pub fn possible_cpus() -> impl Iterator<Item = i32> {
     core::iter::successors(next_cpu(-1), |&cpu| next_cpu(cpu))
 }
 
-/// One CPU's block, seen from anywhere.
-struct Part {
-    block: *const Block,
-    slots: Option<Array<Slot>>,
+/// A `T` for each possible CPU: one that is offline keeps its value.
+///
+/// Made and dropped in process context, and may sleep then; iterated over in any context.
+///
+/// # Invariants
+///
+/// `raw` is a per-CPU allocation that this value owns alone. The places are those of a valid `T`
+/// in it, one for each possible CPU, in the CPUs' order, and never move.
+pub struct PerCpu<T> {
+    raw: NonNull<c_void>,
+    places: Array<Place<T>>,
 }
 
-impl Default for Part {
+/// Where a CPU's value is; null where none has been made.
+struct Place<T>(*mut T);
+
+impl<T> Default for Place<T> {
     fn default() -> Self {
-        Self {
-            block: core::ptr::null(),
-            slots: None,
+        Self(core::ptr::null_mut())
+    }
+}
+
+// SAFETY: it owns its values, and dropping them on another task than made them needs them `Send`.
+unsafe impl<T: Send> Send for PerCpu<T> {}
+// SAFETY: a `&PerCpu<T>` gives a `&T` to whatever CPU asks, and to many at once.
+unsafe impl<T: Send + Sync> Sync for PerCpu<T> {}
+
+impl<T> PerCpu<T> {
+    /// How many bytes it takes.
+    pub fn size() -> u64 {
+        let each = Array::<Place<T>>::size(1).saturating_add(size_of::<T>() as u64);
+        (possible_cpus().count() as u64).saturating_mul(each)
+    }
+
+    /// Calls `make` for each possible CPU.
+    pub fn new(mut make: impl FnMut(i32) -> Result<T>) -> Result<Self> {
+        // SAFETY: the value is written whole before Ok is returned.
+        unsafe {
+            Self::in_place(|cpu, place| {
+                place.write(make(cpu)?);
+                Ok(())
+            })
         }
     }
-}
 
-/// The blocks of a counter, one for each possible CPU: one that is offline keeps its counts.
-pub struct Blocks {
-    handle: NonNull<c_void>,
-    parts: Array<Part>,
-}
-
-/// How many slots a FIFO of `samples` windows has.
-fn slot_count(samples: u32) -> usize {
-    (samples as usize).wrapping_add(1)
-}
-
-impl Blocks {
-    /// How many bytes the blocks of a counter take.
-    pub fn size(samples: u32) -> u64 {
-        let cpus = possible_cpus().count() as u64;
-        let each = (core::mem::size_of::<Block>() as u64)
-            .saturating_add(Array::<Part>::size(1))
-            .saturating_add(Array::<Cursor>::size(1))
-            .saturating_add(Array::<Slot>::size(slot_count(samples)));
-        cpus.saturating_mul(each)
-    }
-
-    /// Blocks with FIFOs of `samples` windows, the first of which is `window`, and a cursor for
-    /// each.
-    pub fn new(samples: u32, window: Window) -> Result<(Self, Array<Cursor>)> {
-        let (size, align) = (
-            core::mem::size_of::<Block>(),
-            core::mem::align_of::<Block>(),
-        );
-        let mut parts = Array::<Part>::new(possible_cpus().count(), -1)?;
-        let cursors = Array::new(parts.len(), -1)?;
-        // SAFETY: a small size and a power of two.
-        let handle = from_alloc(unsafe { sys::pktstat_shim_percpu_alloc(size, align) })?;
-        for (cpu, part) in possible_cpus().zip(parts.iter_mut()) {
-            let block = Handle(handle.as_ptr()).on(cpu);
-            part.block = block;
-            match Array::<Slot>::new(slot_count(samples), cpu) {
-                Ok(slots) => {
-                    let new = Block {
-                        tally: Tally::new(window),
-                        tail: Tail::default(),
-                        shared: core::ptr::null(),
-                        slots: slots.as_ptr(),
-                        slot_count: slots.len(),
-                    };
-                    // SAFETY: the block is in the allocation, and nobody else has it yet.
-                    unsafe { block.write(new) };
-                    part.slots = Some(slots);
-                }
-                Err(error) => {
-                    // SAFETY: just allocated, and nobody else has it.
-                    unsafe { sys::pktstat_shim_percpu_free(handle.as_ptr()) };
-                    return Err(error);
-                }
-            }
-        }
-        Ok((Self { handle, parts }, cursors))
-    }
-
-    /// Tells each block where the shared part is.
+    /// The same for a `T` that is too large for the stack: `make` writes it where it will be.
     ///
     /// # Safety
     ///
-    /// No packet comes yet, and `shared` outlives the blocks.
-    pub unsafe fn set_shared(&mut self, shared: *const Shared) {
-        for part in self.parts.iter() {
-            let block = part.block.cast_mut();
-            // SAFETY: valid by `new`, and by the contract nobody reads it yet.
-            unsafe { (*block).shared = shared };
+    /// `make` returns `Ok` only where it has written a valid `T`; an `Err` leaves nothing to drop.
+    pub unsafe fn in_place(mut make: impl FnMut(i32, *mut T) -> Result) -> Result<Self> {
+        let places = Array::new(possible_cpus().count(), -1)?;
+        // SAFETY: a small size and a power of two.
+        let raw = unsafe { sys::pktstat_shim_percpu_alloc(size_of::<T>(), align_of::<T>()) };
+        let mut all = Self {
+            raw: from_alloc(raw)?,
+            places,
+        };
+        // INVARIANT: a place that is null has no value; where `make` fails, dropping `all` passes
+        // over those.
+        for (cpu, place) in possible_cpus().zip(all.places.iter_mut()) {
+            // SAFETY: the allocation was just made; this only computes an address in it.
+            let at = unsafe { sys::pktstat_shim_percpu_on(all.raw.as_ptr(), cpu) }.cast::<T>();
+            make(cpu, at)?;
+            *place = Place(at);
         }
+        Ok(all)
     }
 
-    /// What the rule config carries.
-    pub fn handle(&self) -> Handle {
-        Handle(self.handle.as_ptr())
+    /// What the kernel's per-CPU macros take, and [`PerCpu::this_cpu`] is a value of: not an address
+    /// on any CPU.
+    pub fn handle(&self) -> *mut c_void {
+        self.raw.as_ptr()
     }
 
-    /// The blocks, in the order of the CPUs.
-    pub fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.parts.iter().map(|part| {
-            // SAFETY: valid by `new` as long as `self`; what changes in it is atomic.
-            unsafe { &*part.block }
-        })
+    /// The values, in the order of the CPUs.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: by the invariant each is valid as long as `self`; nobody has a `&mut` to it while
+        // `self` is shared.
+        self.places.iter().map(|place| unsafe { &*place.0 })
+    }
+
+    /// One CPU's value, as C found it by the handle.
+    ///
+    /// # Safety
+    ///
+    /// `value` is the place of the handle's value on some CPU, and the `PerCpu` is not dropped as
+    /// long as `'a`.
+    #[inline(always)]
+    pub unsafe fn value_at<'a>(value: *const c_void) -> &'a T
+    where
+        T: Send + Sync,
+    {
+        // SAFETY: valid by the caller's promise and the invariant; `Sync`, so others may have it.
+        unsafe { &*value.cast::<T>() }
     }
 }
 
-impl Drop for Blocks {
+impl<T> Drop for PerCpu<T> {
     fn drop(&mut self) {
-        // SAFETY: ours; who drops the blocks has made sure that no packet and no reader comes.
-        unsafe { sys::pktstat_shim_percpu_free(self.handle.as_ptr()) };
+        for place in self.places.iter().filter(|place| !place.0.is_null()) {
+            // SAFETY: by the invariant valid, and with `&mut self` nobody else has it.
+            unsafe { place.0.drop_in_place() };
+        }
+        // SAFETY: ours alone, and its values are gone.
+        unsafe { sys::pktstat_shim_percpu_free(self.raw.as_ptr()) };
     }
 }

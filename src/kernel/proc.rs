@@ -2,11 +2,18 @@
 //! Directories in /proc. Process context, may sleep; never under a spinlock.
 
 use super::error::{from_alloc, to_result, Result};
+use super::memory::ForeignOwnable;
 use super::sys;
 use core::ffi::{c_void, CStr};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 /// A directory that goes, with all in it, when this does.
+///
+/// # Invariants
+///
+/// Points to a directory of the kernel's that nobody else removes.
 pub struct Dir(NonNull<sys::proc_dir_entry>);
 
 /// Who owns the files of a network namespace, in the kernel's own ids.
@@ -32,20 +39,66 @@ impl Dir {
         let raw = unsafe { sys::pktstat_shim_proc_dir(name.as_ptr(), self.0.as_ptr()) };
         Ok(Self(from_alloc(raw)?))
     }
+}
 
-    /// The files `status` and `data`.
+/// A counter's directory with its files, whose callbacks are given a `T` that C owns.
+///
+/// # Invariants
+///
+/// `data` is what `T::into_foreign` gave, and C's as long as `dir` is there.
+pub struct Files<T: ForeignOwnable> {
+    dir: ManuallyDrop<Dir>,
+    data: *mut c_void,
+    _owns: PhantomData<T>,
+}
+
+// SAFETY: it owns a directory and a `T`'s target, and both may be dropped anywhere.
+unsafe impl<T: ForeignOwnable> Send for Files<T> {}
+// SAFETY: a `&Files<T>` gives nothing.
+unsafe impl<T: ForeignOwnable> Sync for Files<T> {}
+
+impl<T: ForeignOwnable> Files<T> {
+    /// The files `status` and `data` in `dir`.
     ///
     /// # Safety
     ///
-    /// `counter` points to a [`super::counter::Counter`] that outlives the directory.
-    pub unsafe fn files(&self, counter: *mut c_void, owner: Owner) -> Result {
-        let (dir, uid, gid) = (self.0.as_ptr(), owner.uid, owner.gid);
-        // SAFETY: the directory lives as long as `self`; the counter by the contract.
-        to_result(unsafe { sys::pktstat_shim_proc_status(dir, counter, uid, gid) })?;
+    /// `T` is what the callbacks of these files expect.
+    pub unsafe fn new(dir: Dir, data: T, owner: Owner) -> Result<Self> {
+        // INVARIANT: just made, and C's from here on.
+        let files = Self {
+            dir: ManuallyDrop::new(dir),
+            data: data.into_foreign(),
+            _owns: PhantomData,
+        };
+        let (dir, uid, gid) = (files.dir.0.as_ptr(), owner.uid, owner.gid);
+        // SAFETY: directory and data live until `files` is dropped, which waits for the callbacks.
+        to_result(unsafe { sys::pktstat_shim_proc_status(dir, files.data, uid, gid) })?;
         // SAFETY: as above.
-        to_result(unsafe { sys::pktstat_shim_proc_data(dir, counter, uid, gid) })
+        to_result(unsafe { sys::pktstat_shim_proc_data(dir, files.data, uid, gid) })?;
+        Ok(files)
+    }
+
+    /// The directory went with the one that it was in.
+    pub fn gone(self) {
+        let files = ManuallyDrop::new(self);
+        // SAFETY: the callbacks are over, and `self` is not dropped: taken back once.
+        drop(unsafe { T::from_foreign(files.data) });
     }
 }
+
+impl<T: ForeignOwnable> Drop for Files<T> {
+    fn drop(&mut self) {
+        // SAFETY: dropped here and nowhere else. First: it waits for the callbacks.
+        unsafe { ManuallyDrop::drop(&mut self.dir) };
+        // SAFETY: by the invariant, and the directory is gone: nobody has borrowed it.
+        drop(unsafe { T::from_foreign(self.data) });
+    }
+}
+
+// SAFETY: a directory of /proc is no task's, and the kernel locks the tree itself.
+unsafe impl Send for Dir {}
+// SAFETY: as above.
+unsafe impl Sync for Dir {}
 
 impl Drop for Dir {
     fn drop(&mut self) {

@@ -3,27 +3,32 @@
 
 use super::error::{from_alloc, Result};
 use super::sys;
-use core::ffi::c_void;
+use crate::stat::cpu;
 use core::ptr::NonNull;
 
-/// A timer that wakes the pollers of `key`.
+/// A counter's pollers, and the timer that wakes them.
+///
+/// Made and dropped in process context, and may sleep then; started and told to wake in any.
+///
+/// # Invariants
+///
+/// `raw` is a timer of the shim's that this value owns alone.
 pub struct Timer {
     raw: NonNull<sys::pktstat_timer>,
-    key: *const c_void,
 }
+
+// SAFETY: the shim's timer is no task's and no CPU's.
+unsafe impl Send for Timer {}
+// SAFETY: the shim locks the timer and the wait queue itself.
+unsafe impl Sync for Timer {}
 
 impl Timer {
     /// A timer that stands still. Process context, may sleep.
-    pub fn new(key: *const c_void) -> Result<Self> {
-        // SAFETY: the key is never followed, only compared.
-        let raw = from_alloc(unsafe { sys::pktstat_shim_timer_new(key) })?;
-        Ok(Self { raw, key })
-    }
-
-    /// Lets it fire in `in_ns`, if it would not sooner. Any context.
-    pub fn start(&self, in_ns: u64) {
-        // SAFETY: the timer lives as long as `self`.
-        unsafe { sys::pktstat_shim_timer_start(self.raw.as_ptr(), in_ns) };
+    pub fn new() -> Result<Self> {
+        // SAFETY: process context.
+        let raw = from_alloc(unsafe { sys::pktstat_shim_timer_new() })?;
+        // INVARIANT: just made, and nobody else has it.
+        Ok(Self { raw })
     }
 
     /// Puts a poller among those it wakes.
@@ -32,14 +37,21 @@ impl Timer {
     ///
     /// `file` and `table` are a poll callback's own.
     pub unsafe fn poll_wait(&self, file: *mut sys::file, table: *mut sys::poll_table_struct) {
-        // SAFETY: by the contract; the key is never followed, only compared.
-        unsafe { sys::pktstat_shim_poll_wait(self.key, file, table) };
+        // SAFETY: the caller is the poll callback that `file` and `table` were given to; the timer
+        // lives as long as `self`.
+        unsafe { sys::pktstat_shim_poll_wait(self.raw.as_ptr(), file, table) };
+    }
+}
+
+impl cpu::Timer for Timer {
+    fn start(&self, in_ns: u64) {
+        // SAFETY: the timer lives as long as `self`.
+        unsafe { sys::pktstat_shim_timer_start(self.raw.as_ptr(), in_ns) };
     }
 
-    /// Wakes the pollers now. Any context but a hard interrupt.
-    pub fn wake(&self) {
-        // SAFETY: the key is never followed, only compared.
-        unsafe { sys::pktstat_shim_wake(self.key) };
+    fn wake(&self) {
+        // SAFETY: the timer lives as long as `self`.
+        unsafe { sys::pktstat_shim_wake(self.raw.as_ptr()) };
     }
 }
 

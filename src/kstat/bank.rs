@@ -44,9 +44,10 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// A CPU takes its tickets in order: one that is not behind the newest step is in it.
+    /// Adds a packet. A CPU takes its tickets in order: one that is not behind the newest step is in
+    /// it.
     #[inline]
-    fn packet(&mut self, ticket: Option<Ticket>, bytes: u32) {
+    pub fn packet(&mut self, ticket: Option<Ticket>, bytes: u32) {
         let Some(ticket) = ticket else {
             self.earlier.packet(bytes);
             return;

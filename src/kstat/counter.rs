@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `/proc/kstat/counter`: after how many packets `nout` is updated.
 
-use crate::decimal::Writer;
+use crate::decimal::{self, NumberError, Writer};
 use core::num::NonZeroU64;
 
 /// Packets in a step.
@@ -35,13 +35,11 @@ impl Counter {
     pub fn parse(text: &[u8]) -> Result<Self, CounterError> {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
         let digits = text.strip_prefix(b"+").unwrap_or(text);
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-            return Err(CounterError::Invalid);
-        }
-        let number = digits.iter().fold(0_u64, |number, byte| {
-            let digit = byte.wrapping_sub(b'0').into();
-            number.saturating_mul(10).saturating_add(digit)
-        });
+        let number = match decimal::digits(digits) {
+            Err(NumberError::Malformed) => return Err(CounterError::Invalid),
+            Err(NumberError::TooLarge) => return Err(CounterError::TooLarge),
+            Ok(number) => number,
+        };
         match NonZeroU64::new(number) {
             None => Err(CounterError::Invalid),
             Some(number) if number.get() > Self::MAX => Err(CounterError::TooLarge),

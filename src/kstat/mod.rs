@@ -17,5 +17,6 @@ pub mod counter;
 pub mod flow;
 pub mod ledger;
 pub mod nout;
+pub mod state;
 pub mod steps;
 pub mod table;

@@ -5,6 +5,7 @@ use super::address;
 use super::bank::Count;
 use super::flow::{Flow, DEVICE_SIZE};
 use crate::decimal::Writer;
+use crate::escape;
 
 /// The first line.
 pub const HEADER: &str = "# protocol source destination device frames bytes\n";
@@ -72,14 +73,8 @@ fn write_protocol(number: u8, out: &mut Writer<'_>) {
 /// A device's name may hold any byte but NUL, `/`, `:` and a few spaces: what could break a row,
 /// a terminal or a shell comes as the kernel's `\ooo`.
 fn write_device(device: [u8; DEVICE_SIZE], out: &mut Writer<'_>) {
-    for byte in device.into_iter().take_while(|byte| *byte != 0) {
-        if byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'\'') {
-            out.bytes(&[byte]);
-        } else {
-            let digit = |shift: u8| b'0' | byte >> shift & 7;
-            out.bytes(&[b'\\', digit(6), digit(3), digit(0)]);
-        }
-    }
+    let name = device.into_iter().take_while(|byte| *byte != 0);
+    escape::octal(name, b"\"'", out);
 }
 
 #[cfg(test)]

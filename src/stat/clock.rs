@@ -23,6 +23,17 @@ pub struct Line {
     pub shift: u32,
 }
 
+/// When a packet is counted.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    /// In ticks, no later than `now_ns`.
+    pub ticks: u64,
+    /// Whether the kernel trusts the ticks.
+    pub ticks_stable: bool,
+    /// The wall clock, ns since the Unix epoch.
+    pub now_ns: u64,
+}
+
 /// The line that all CPUs read and one sets. Its fractions are of 2^-32 ns: the kernel's own are no
 /// finer, and a shift that does not change is one register less.
 #[derive(Default)]

@@ -5,11 +5,13 @@
 //! stand. What was counted in a window after its row was taken, or what a reader gave back,
 //! comes with a later row.
 
-use super::fifo::{self, is_beyond, Mark, Slot, Tail};
-use super::tally::{Snapshot, Tally};
+use super::cpu::CpuCounter;
+use super::fifo::{self, is_beyond, Mark, Slot};
+use super::tally::Snapshot;
 use super::window::Window;
 use crate::row::Row;
 use core::num::NonZeroU64;
+use core::ops::Deref;
 
 /// Where the reader stands with one CPU.
 #[derive(Clone, Copy, Default, Debug)]
@@ -23,20 +25,22 @@ pub struct Cursor {
     due: Option<Mark>,
 }
 
-/// One CPU's part of a counter, as the reader needs it.
-pub struct Cpu<'a> {
-    /// Its tally.
-    pub tally: &'a Tally,
-    /// The slots of its FIFO.
-    pub slots: &'a [Slot],
-    /// The reader's end of the FIFO.
-    pub tail: &'a Tail,
+/// The CPUs of a counter: at each look the same, in the same order.
+pub trait Cpus {
+    /// What a CPU's FIFO lies in.
+    type Slots: Deref<Target = [Slot]>;
+    /// What leads a CPU to the counter's shared part.
+    type Link;
+    /// Each CPU's part.
+    fn each(&self) -> impl Iterator<Item = &CpuCounter<Self::Slots, Self::Link>>;
 }
 
-/// The CPUs of a counter.
-pub trait Cpus {
-    /// Calls `visit` for each CPU with its cursor.
-    fn each(&self, cursors: &mut [Cursor], visit: impl FnMut(Cpu<'_>, &mut Cursor));
+impl<Slots: Deref<Target = [Slot]>, Link> Cpus for &[CpuCounter<Slots, Link>] {
+    type Slots = Slots;
+    type Link = Link;
+    fn each(&self) -> impl Iterator<Item = &CpuCounter<Slots, Link>> {
+        self.iter()
+    }
 }
 
 /// Counts taken out of the totals: a window's row, before it has a text.
@@ -102,28 +106,32 @@ impl Cursor {
     }
 
     /// Looks for the oldest window of this CPU in which something is still to be taken.
-    fn find(&mut self, cpu: &Cpu<'_>) {
-        while let Some(mark) = fifo::front(cpu.slots, self.seen.head, self.tail) {
+    fn find(&mut self, cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>) {
+        while let Some(mark) = fifo::front(cpu.slots(), self.seen.head, self.tail) {
             if self.is_due(&mark) {
                 self.due = Some(mark);
                 return;
             }
-            self.tail = cpu.tail.pop(cpu.slots, self.tail);
+            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
         }
         self.due = Some(self.seen.mark).filter(|mark| self.is_due(mark));
     }
 
     /// Takes all up to `mark`, which was due, and says how many frames and bytes that were.
-    fn take(&mut self, cpu: &Cpu<'_>, mark: Mark) -> (u64, u64) {
+    fn take(
+        &mut self,
+        cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>,
+        mark: Mark,
+    ) -> (u64, u64) {
         let frames = mark.frames.wrapping_sub(self.frames);
         let bytes = mark.bytes.wrapping_sub(self.bytes);
         self.frames = mark.frames;
         self.bytes = mark.bytes;
         // It was the FIFO's, unless that is empty.
         if self.tail != self.seen.head {
-            self.tail = cpu.tail.pop(cpu.slots, self.tail);
+            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
         }
-        cpu.tail.set_taken(mark.frames);
+        cpu.tail().set_taken(mark.frames);
         self.find(cpu);
         (frames, bytes)
     }
@@ -147,10 +155,10 @@ impl Drain {
         mut now_ns: impl FnMut() -> u64,
     ) {
         self.now.before = now_ns() / period_ns;
-        cpus.each(cursors, |cpu, cursor| {
-            cursor.seen = cpu.tally.snapshot();
-            cursor.find(&cpu);
-        });
+        for (cpu, cursor) in cpus.each().zip(&mut *cursors) {
+            cursor.seen = cpu.tally().snapshot();
+            cursor.find(cpu);
+        }
         self.now.after = now_ns() / period_ns;
     }
 
@@ -218,18 +226,18 @@ impl Drain {
                 later(its);
             }
         }
-        cpus.each(cursors, |cpu, cursor| {
+        for (cpu, cursor) in cpus.each().zip(&mut *cursors) {
             while let Some(mark) = cursor.due {
                 let its = behind(last, mark.window);
                 if its != window {
                     later(its);
                     break;
                 }
-                let (frames, bytes) = cursor.take(&cpu, mark);
+                let (frames, bytes) = cursor.take(cpu, mark);
                 taken.frames = taken.frames.wrapping_add(frames);
                 taken.bytes = taken.bytes.wrapping_add(bytes);
             }
-        });
+        }
         (taken, next)
     }
 
@@ -263,18 +271,18 @@ impl Drain {
 
     /// How many windows wait in the FIFOs or have ended, at the last [`Drain::look`]. A window
     /// counts once for each CPU that saw it.
-    pub fn queued(&self, cpus: &impl Cpus, cursors: &mut [Cursor]) -> u64 {
+    pub fn queued(&self, cpus: &impl Cpus, cursors: &[Cursor]) -> u64 {
         let mut queued = u64::from(self.returned.is_some());
-        cpus.each(cursors, |cpu, cursor| {
+        for (cpu, cursor) in cpus.each().zip(cursors) {
             if cursor.due.is_some() {
-                let waiting = fifo::queued(cpu.slots, cursor.seen.head, cursor.tail);
+                let waiting = fifo::queued(cpu.slots(), cursor.seen.head, cursor.tail);
                 // Something was counted in the open window since, or it would not be open.
                 let ended = self.now.has_left(cursor.seen.mark.window);
                 queued = queued
                     .wrapping_add(waiting.into())
                     .wrapping_add(ended.into());
             }
-        });
+        }
         queued
     }
 }

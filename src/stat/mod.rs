@@ -9,11 +9,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod bell;
 pub mod clock;
+pub mod cpu;
 pub mod delivery;
 pub mod drain;
 pub mod fifo;
+pub mod reading;
 pub mod tally;
 pub mod ticks;
+pub mod wake;
 pub mod window;

@@ -5,6 +5,7 @@ use super::fifo::{self, is_beyond, Mark, Slot, Tail};
 use super::window::{Run, Runs, Window};
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
+use core::ops::Deref;
 
 /// The bit of [`Tally::recent`] from which the frames are counted; the bytes are below.
 pub const RECENT_FRAME_BIT: u32 = 40;
@@ -14,7 +15,7 @@ const RECENT_FRAME: u64 = 1 << RECENT_FRAME_BIT;
 ///
 /// The fast path adds a packet to `recent` with a single instruction, which neither an interrupt
 /// nor a move to another CPU can split, and without a look at anything but this line. At the
-/// deadline, every few milliseconds at the latest, [`Tally::turn`] folds `recent` into the
+/// deadline, every few milliseconds at the latest, [`Tally::count`] folds `recent` into the
 /// totals: 24 bits of frames and 40 of bytes are plenty for that time.
 #[repr(C, align(64))]
 pub struct Tally {
@@ -28,7 +29,7 @@ pub struct Tally {
     frames: AtomicU64,
     bytes: AtomicU64,
     merged: AtomicU64,
-    /// Odd while the line is not of one piece.
+    /// Odd while the totals are being updated.
     sequence: AtomicU32,
     head: AtomicU32,
 }
@@ -139,20 +140,20 @@ impl Tally {
     /// Returns how long the open window still is: at least 1, at most a period.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
-    pub fn count<S: AsRef<[Slot]>>(
+    pub fn count<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         now_ns: u64,
         frames: u64,
         bytes: u64,
     ) -> u64 {
-        self.count_anyhow(closing, now_ns, &Packet::late(frames, bytes))
+        self.count_any_step(closing, now_ns, &Packet::late(frames, bytes))
     }
 
     /// The same where the clock has not been stepped back before the open window; `None`, and
     /// nothing is counted, where it has.
     #[inline(always)]
-    pub fn count_onward<S: AsRef<[Slot]>>(
+    pub fn count_forward<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         now_ns: u64,
@@ -164,7 +165,7 @@ impl Tally {
             return None;
         }
         let packet = Packet::late(frames, bytes);
-        Some(self.count_in(closing, now_ns, open, closing.runs.run(), &packet))
+        Some(self.fold(closing, now_ns, open, closing.runs.run(), &packet))
     }
 
     /// Counts anew a packet of `bytes` that is in `recent`, if it may be in the wrong window: one
@@ -173,7 +174,7 @@ impl Tally {
     /// the packet stands where it should.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
-    pub fn settle<S: AsRef<[Slot]>>(
+    pub fn recount<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         ticks: u64,
@@ -189,11 +190,11 @@ impl Tally {
             bytes,
             back: RECENT_FRAME.wrapping_add(bytes),
         };
-        Some(self.count_anyhow(closing, now_ns, &packet))
+        Some(self.count_any_step(closing, now_ns, &packet))
     }
 
     /// Counts `packet` in the window of `now_ns`, wherever the clock went.
-    fn count_anyhow<S: AsRef<[Slot]>>(
+    fn count_any_step<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         now_ns: u64,
@@ -201,13 +202,13 @@ impl Tally {
     ) -> u64 {
         let open = self.window();
         let run = closing.runs.after(open, now_ns, closing.period_ns);
-        self.count_in(closing, now_ns, open, run, packet)
+        self.fold(closing, now_ns, open, run, packet)
     }
 
     /// Counts `packet` in the window of `now_ns`, which is in the run `run` if `open` has ended.
     /// What is known early is stored early, so that the registers are enough.
     #[inline(always)]
-    fn count_in<S: AsRef<[Slot]>>(
+    fn fold<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         now_ns: u64,
@@ -250,13 +251,13 @@ impl Tally {
 
     /// Leaves the totals of a window that has ended in the FIFO. Without room the window is
     /// merged: its counts stay in the totals and come with the next one that fits.
-    fn close<S: AsRef<[Slot]>>(&self, closing: &Closing<'_, S>, mark: Mark) {
+    fn close<S: Deref<Target = [Slot]>>(&self, closing: &Closing<'_, S>, mark: Mark) {
         // Nothing was counted that the reader has not taken already.
         if !is_beyond(mark.frames, closing.tail.taken()) {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
-        match fifo::push(closing.slots.as_ref(), head, closing.tail, mark) {
+        match fifo::push(closing.slots, head, closing.tail, mark) {
             Some(head) => self.head.store(head, Ordering::Release),
             None => {
                 let merged = self.merged.load(Ordering::Relaxed);

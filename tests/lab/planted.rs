@@ -2,7 +2,7 @@
 //! Bugs, planted for the lab's sanitizers to find: each must turn a run red. If one does not, a
 //! flag was lost, and what else is green there means nothing.
 
-use super::sys;
+use crate::kernel::sys;
 use core::cell::UnsafeCell;
 use core::hint::black_box;
 use core::sync::atomic::AtomicU8;

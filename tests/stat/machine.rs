@@ -2,21 +2,19 @@
 //! A machine to count on: CPUs, two clocks, readers, and beside them the naive model, which is a
 //! sum for each window and a queue for each CPU.
 
-#[path = "parts.rs"]
-mod parts;
-
-use parts::Parts;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
+use std::rc::Rc;
 use xt_pktstat::row::{Row, HEADER};
-use xt_pktstat::stat::bell::Bell;
+use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cursor, Drain, Taken};
+use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::tally::{Closing, RECENT_FRAME_BIT};
-use xt_pktstat::stat::ticks::Ticks;
-use xt_pktstat::stat::window::{Run, Runs, Window};
+use xt_pktstat::stat::reading::{Reading, Standing};
+use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::window::{Run, Window};
 use xt_pktstat::sync::Ordering;
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -144,19 +142,35 @@ impl Seen {
 /// What happens while a reader's bytes are copied.
 pub type During<'a> = &'a [(usize, u32, u64)];
 
+/// Wakes the readers; when, if it runs.
+struct Alarm {
+    mono_ns: Rc<Cell<u64>>,
+    at: Cell<Option<u64>>,
+    longest_ns: u64,
+}
+
+impl Timer for Alarm {
+    fn start(&self, in_ns: u64) {
+        assert!(in_ns <= self.longest_ns);
+        let at = self.mono_ns.get() + in_ns;
+        self.at.set(Some(self.at.get().unwrap_or(at).min(at)));
+    }
+
+    fn wake(&self) {
+        self.at.set(Some(self.mono_ns.get()));
+    }
+}
+
 struct Machine {
-    mono_ns: Cell<u64>,
+    mono_ns: Rc<Cell<u64>>,
     offset_ns: Cell<i64>,
-    parts: Parts,
-    runs: Runs,
-    bell: Bell,
-    timer: Cell<Option<u64>>,
+    shared: Rc<Shared<Alarm>>,
+    cpus: Vec<CpuCounter<Vec<Slot>, Rc<Shared<Alarm>>>>,
     period_ns: NonZeroU64,
     khz: u32,
-    ticks: Ticks,
     wire: bool,
     samples: usize,
-    reading: RefCell<(Drain, Vec<Cursor>)>,
+    reading: RefCell<Reading<Vec<Cursor>>>,
     model: RefCell<Model>,
     tasks: RefCell<Vec<Option<(Stage, u64)>>>,
     readers: RefCell<Vec<Option<Reader>>>,
@@ -171,19 +185,27 @@ impl Machine {
             naive: (0..make.cpus).map(|_| Naive::default()).collect(),
             ..Model::default()
         };
+        let mono_ns = Rc::new(Cell::new(START_MONO_NS as u64));
+        let alarm = Alarm {
+            mono_ns: mono_ns.clone(),
+            at: Cell::new(None),
+            longest_ns: make.period_ns,
+        };
+        let shared = Rc::new(Shared::new(period_ns, make.wire, make.khz, alarm));
+        let cpu = |_| {
+            let slots = (0..=make.samples).map(|_| Slot::default()).collect();
+            CpuCounter::new(window, slots, shared.clone())
+        };
         let machine = Self {
-            mono_ns: Cell::new(START_MONO_NS as u64),
+            mono_ns,
             offset_ns: Cell::new(START_NS),
-            parts: Parts::new(make.cpus, make.samples, window),
-            runs: Runs::default(),
-            bell: Bell::default(),
-            timer: Cell::new(None),
+            cpus: (0..make.cpus).map(cpu).collect(),
+            shared,
             period_ns,
             khz: make.khz,
-            ticks: Ticks::of_khz(make.khz),
             wire: make.wire,
             samples: make.samples,
-            reading: RefCell::new((Drain::default(), vec![Cursor::default(); make.cpus])),
+            reading: RefCell::new(Reading::new(vec![Cursor::default(); make.cpus])),
             model: RefCell::new(model),
             tasks: RefCell::new(vec![None; tasks]),
             readers: RefCell::new((0..readers).map(|_| None).collect()),
@@ -222,8 +244,9 @@ impl Machine {
         // A hundred years are enough for anybody.
         let most = (100 * YEAR_NS) as u64 - self.mono_ns.get();
         self.mono_ns.set(self.mono_ns.get() + ns.min(most));
-        if self.timer.get().is_some_and(|at| at <= self.mono_ns.get()) {
-            self.timer.set(None);
+        let at = &self.shared.timer().at;
+        if at.get().is_some_and(|at| at <= self.mono_ns.get()) {
+            at.set(None);
             self.wake();
         }
     }
@@ -246,52 +269,23 @@ impl Machine {
 
     // --- The packet's way -----------------------------------------------------------------------
 
-    fn closing(&self, cpu: usize) -> Closing<'_, Vec<Slot>> {
-        self.parts.0[cpu].closing(self.period_ns, &self.runs)
+    fn moment(&self) -> Moment {
+        Moment {
+            ticks: self.ticks(),
+            ticks_stable: self.khz != 0,
+            now_ns: self.wall_ns(),
+        }
     }
 
-    /// What src/kernel/counter.rs does in `count_onward`, and where that does not, in `count`.
     fn count(&self, cpu: usize, frames: u64, bytes: u64) {
-        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
-        let now_ns = self.wall_ns();
-        let before = tally.snapshot();
-        let onward = tally.count_onward(&closing, now_ns, frames, bytes);
-        if onward.is_none() {
-            assert_eq!(tally.snapshot().mark, before.mark);
-            self.saw(|seen| seen.back += 1);
+        let cpu = &self.cpus[cpu];
+        let before = cpu.tally().snapshot();
+        if cpu.count_forward(self.moment(), frames, bytes) {
+            return;
         }
-        self.go_on(
-            cpu,
-            onward.unwrap_or_else(|| tally.count(&closing, now_ns, frames, bytes)),
-        );
-    }
-
-    /// What it does in `settle`.
-    fn settle(&self, cpu: usize, bytes: u64) {
-        let (tally, closing) = (&self.parts.0[cpu].tally, self.closing(cpu));
-        if let Some(rest_ns) = tally.settle(&closing, self.ticks(), self.wall_ns(), bytes) {
-            self.go_on(cpu, rest_ns);
-        }
-    }
-
-    fn go_on(&self, cpu: usize, rest_ns: u64) {
-        assert!((1..=self.period_ns.get()).contains(&rest_ns));
-        let span = if self.wire {
-            0
-        } else {
-            self.ticks.span(rest_ns)
-        };
-        let tally = &self.parts.0[cpu].tally;
-        tally.set_base(self.ticks());
-        tally.set_span(span);
-        if self.bell.answer() {
-            self.start_timer(rest_ns);
-        }
-    }
-
-    fn start_timer(&self, in_ns: u64) {
-        let at = self.mono_ns.get() + in_ns;
-        self.timer.set(Some(self.timer.get().unwrap_or(at).min(at)));
+        assert_eq!(cpu.tally().snapshot().mark, before.mark);
+        self.saw(|seen| seen.back += u64::from(!self.wire));
+        cpu.count(self.moment(), frames, bytes);
     }
 
     /// The model's half of counting.
@@ -322,10 +316,10 @@ impl Machine {
 
     /// A packet that nothing stops.
     fn packet(&self, cpu: usize, frames: u32, bytes: u64) {
-        let cpu = cpu % self.parts.0.len();
+        let cpu = cpu % self.cpus.len();
         if self.wire {
             self.late(cpu, frames.into(), bytes);
-        } else if self.parts.0[cpu].tally.is_in_time(self.ticks()) {
+        } else if self.cpus[cpu].tally().is_in_time(self.ticks()) {
             self.note(cpu, 1, bytes);
             self.add_recent(cpu, bytes);
         } else {
@@ -335,7 +329,7 @@ impl Machine {
 
     fn add_recent(&self, cpu: usize, bytes: u64) {
         let packet = 1 << RECENT_FRAME_BIT | bytes;
-        let recent = &self.parts.0[cpu].tally.recent;
+        let recent = &self.cpus[cpu].tally().recent;
         recent.fetch_add(packet, Ordering::Relaxed);
         self.saw(|seen| seen.fast += 1);
     }
@@ -346,8 +340,8 @@ impl Machine {
         if self.wire {
             return;
         }
-        let cpu = cpu % self.parts.0.len();
-        let tally = &self.parts.0[cpu].tally;
+        let cpu = cpu % self.cpus.len();
+        let tally = self.cpus[cpu].tally();
         let base_now = tally.base_ticks.load(Ordering::Relaxed);
         let mut tasks = self.tasks.borrow_mut();
         self.model.borrow_mut().disturbed = true;
@@ -381,7 +375,7 @@ impl Machine {
                 return;
             }
             Some((Stage::Moved, bytes)) => {
-                self.settle(cpu, bytes);
+                self.cpus[cpu].recount(self.moment(), bytes);
                 self.saw(|seen| seen.moved += 1);
                 tasks[task] = None;
                 return;
@@ -392,9 +386,8 @@ impl Machine {
 
     // --- Readers --------------------------------------------------------------------------------
 
-    fn look(&self) {
-        let (drain, cursors) = &mut *self.reading.borrow_mut();
-        drain.look(&self.parts, cursors, self.period_ns, || self.wall_ns());
+    /// The model's half of a look.
+    fn looked(&self) {
         for naive in &mut self.model.borrow_mut().naive {
             naive.queue.iter_mut().for_each(|(_, seen)| *seen = true);
         }
@@ -414,13 +407,13 @@ impl Machine {
         }
     }
 
-    /// What src/kernel/counter.rs does in `take_rows`.
     fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
+        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
+        let now_ns = || self.wall_ns();
+        let count = reading.take_rows(&self.shared, &cpus, now_ns, look, last, rows);
         if look {
-            self.look();
+            self.looked();
         }
-        let (drain, cursors) = &mut *self.reading.borrow_mut();
-        let count = drain.take_rows(&self.parts, cursors, last, rows);
         let mut model = self.model.borrow_mut();
         for taken in &rows[..count] {
             model.taken = model.taken.max(Some(taken.window.index()));
@@ -430,23 +423,19 @@ impl Machine {
         count
     }
 
-    /// What src/kernel/counter.rs does in `poll`.
     fn poll_row(&self, last: Option<Window>) -> bool {
-        self.bell.ask();
-        self.look();
-        let (drain, cursors) = &mut *self.reading.borrow_mut();
-        let next = drain.next(cursors, last);
+        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
+        let is_ready = reading.poll(&self.shared, &cpus, || self.wall_ns(), last);
+        self.looked();
         self.pass_over();
-        match next {
-            None => false,
-            Some(window) if drain.is_ready(window) => true,
-            Some(window) => {
-                let end_ns = window.next().start_ns(self.period_ns);
-                let rest_ns = end_ns.saturating_sub(self.wall_ns());
-                self.start_timer(rest_ns.min(self.period_ns.get()));
-                false
-            }
-        }
+        is_ready
+    }
+
+    fn standing(&self) -> Standing {
+        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
+        let standing = reading.standing(&self.shared, &cpus, || self.wall_ns());
+        self.looked();
+        standing
     }
 
     fn open(&self, reader: usize) {
@@ -533,12 +522,10 @@ impl Machine {
         let pending = closed
             .as_ref()
             .map_or(&[][..], |closed| closed.delivery.pending());
-        for taken in pending {
-            self.model.borrow_mut().returned = true;
-            self.saw(|seen| seen.returned += 1);
-            self.reading.borrow_mut().0.give_back(*taken);
-        }
         if !pending.is_empty() {
+            self.model.borrow_mut().returned = true;
+            self.saw(|seen| seen.returned += pending.len() as u64);
+            self.reading.borrow_mut().give_back(pending);
             self.wake();
         }
     }
@@ -562,7 +549,7 @@ impl Machine {
     fn wake(&self) {
         let Ok(mut readers) = self.readers.try_borrow_mut() else {
             // In the middle of a read, whose reader is awake; the others look when it is over.
-            self.timer.set(Some(self.mono_ns.get()));
+            self.shared.timer().wake();
             return;
         };
         for reader in readers.iter_mut().flatten().filter(|reader| reader.asleep) {
@@ -576,29 +563,25 @@ impl Machine {
     /// What must be true at every moment.
     fn check(&self) {
         self.pass(0);
-        self.look();
-        {
-            let (drain, cursors) = &mut *self.reading.borrow_mut();
-            let totals = drain.totals(cursors);
-            let queued = drain.queued(&self.parts, cursors);
-            let model = self.model.borrow();
-            assert_eq!(totals.frames, model.counted.frames as u64);
-            assert_eq!(totals.bytes, model.counted.bytes as u64);
-            if !model.disturbed {
-                assert_eq!(totals.merged, model.merged, "merged");
-            }
-            if !model.disturbed && !model.returned {
-                let now = Some(self.wall_ns() / self.period_ns);
-                let waits = |window: u64| Some(window) > model.taken;
-                let waiting = |naive: &Naive| {
-                    let open = naive.open.filter(|&open| waits(open) && Some(open) < now);
-                    let queue = naive.queue.iter().filter(|&&(window, _)| waits(window));
-                    queue.count() + usize::from(open.is_some())
-                };
-                let waiting: usize = model.naive.iter().map(waiting).sum();
-                assert_eq!(queued, waiting as u64, "queued");
-            }
+        let Standing { totals, queued } = self.standing();
+        let model = self.model.borrow();
+        assert_eq!(totals.frames, model.counted.frames as u64);
+        assert_eq!(totals.bytes, model.counted.bytes as u64);
+        if !model.disturbed {
+            assert_eq!(totals.merged, model.merged, "merged");
         }
+        if !model.disturbed && !model.returned {
+            let now = Some(self.wall_ns() / self.period_ns);
+            let waits = |window: u64| Some(window) > model.taken;
+            let waiting = |naive: &Naive| {
+                let open = naive.open.filter(|&open| waits(open) && Some(open) < now);
+                let queue = naive.queue.iter().filter(|&&(window, _)| waits(window));
+                queue.count() + usize::from(open.is_some())
+            };
+            let waiting: usize = model.naive.iter().map(waiting).sum();
+            assert_eq!(queued, waiting as u64, "queued");
+        }
+        drop(model);
         self.pass_over();
         if !self.model.borrow().disturbed {
             for reader in self
@@ -608,12 +591,9 @@ impl Machine {
                 .flatten()
                 .filter(|reader| reader.asleep)
             {
-                let (drain, cursors) = &mut *self.reading.borrow_mut();
-                let next = drain.next(cursors, reader.delivery.last());
-                assert!(
-                    !next.is_some_and(|next| drain.is_ready(next)),
-                    "a poller sleeps on"
-                );
+                let reading = self.reading.borrow();
+                let last = reader.delivery.last();
+                assert!(!reading.is_ready(last), "a poller sleeps on");
             }
         }
     }
@@ -639,7 +619,7 @@ impl Machine {
         while windows == 0 || !self.is_all_delivered() {
             // After a step back a window can be open a second time, and its CPU's next one.
             let most = if self.model.borrow().disturbed {
-                2 + self.samples + self.parts.0.len()
+                2 + self.samples + self.cpus.len()
             } else {
                 1
             };
@@ -648,9 +628,8 @@ impl Machine {
             self.pass(self.period_ns.get());
             while self.read_as(&mut reader, 4096, usize::MAX, &[]) != 0 {}
         }
-        let (drain, cursors) = &mut *self.reading.borrow_mut();
-        assert_eq!(drain.next(cursors, None), None);
-        assert_eq!(drain.queued(&self.parts, cursors), 0);
+        assert!(!self.reading.borrow().is_ready(None));
+        assert_eq!(self.standing().queued, 0);
         let model = self.model.borrow();
         assert_eq!(model.delivered, model.counted, "conservation");
         if !model.disturbed && !model.returned && model.merged == 0 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What counting a packet costs on this machine, in ns, on one CPU and on two at once.
 //!
-//! The accounting core is the module's own (`stat::tally`), with the fast path's steps in Rust,
+//! The accounting core is the module's own (`stat::cpu`), with the fast path's steps in Rust,
 //! against what one would write without it: a FIFO behind a spinlock, which is what the xt_pktstat
 //! of 2011 did, and atomics that the CPUs share. Threads are pinned, start together, and a
 //! measurement counts only if they overlapped and nobody took a CPU away.
@@ -12,11 +12,13 @@ use std::cell::UnsafeCell;
 use std::hint::{black_box, spin_loop};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xt_pktstat::stat::fifo::{Slot, Tail};
-use xt_pktstat::stat::tally::{Closing, Tally, RECENT_FRAME_BIT};
-use xt_pktstat::stat::ticks::Ticks;
-use xt_pktstat::stat::window::{Runs, Window};
+use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::window::Window;
 
 const PERIOD_NS: u64 = 1_000_000;
 const LEN: u64 = 128;
@@ -58,47 +60,46 @@ impl Design for Clock {
     }
 }
 
-/// One CPU's part of a counter, as in the kernel half's `Block`.
-#[repr(align(128))]
-struct Block {
-    tally: Tally,
-    tail: Tail,
-    slots: Vec<Slot>,
+/// Nobody polls.
+struct NoTimer;
+
+impl Timer for NoTimer {
+    fn start(&self, _in_ns: u64) {}
+    fn wake(&self) {}
 }
+
+type Block = CpuCounter<Vec<Slot>, Arc<cpu::Shared<NoTimer>>>;
 
 struct PerCpu {
     blocks: [Block; 2],
-    runs: Runs,
-    /// Without: each packet asks for the time, as where the TSC is not to be trusted.
-    ticks: Option<Ticks>,
+    /// Whether the TSC is to be trusted. Where not, each packet asks for the time.
+    ticks_stable: bool,
 }
 
 impl PerCpu {
-    fn new(ticks: Option<Ticks>) -> Self {
-        let block = || Block {
-            tally: Tally::new(Window::default()),
-            tail: Tail::default(),
-            slots: (0..65).map(|_| Slot::default()).collect(),
+    fn new(khz: Option<u32>) -> Self {
+        let period_ns = NonZeroU64::new(PERIOD_NS).unwrap();
+        let khz_or_none = khz.unwrap_or(0);
+        let shared = Arc::new(cpu::Shared::new(period_ns, false, khz_or_none, NoTimer));
+        let block = || {
+            let slots = (0..65).map(|_| Slot::default()).collect();
+            CpuCounter::new(Window::default(), slots, shared.clone())
         };
         Self {
             blocks: [block(), block()],
-            runs: Runs::default(),
-            ticks,
+            ticks_stable: khz.is_some(),
         }
     }
 
     #[cold]
-    fn turn(&self, block: &Block, ticks: u64, len: u64) {
-        let closing = Closing {
-            period_ns: NonZeroU64::new(PERIOD_NS).unwrap(),
-            runs: &self.runs,
-            slots: &block.slots,
-            tail: &block.tail,
+    fn roll_over(&self, block: &Block, ticks: u64, len: u64) {
+        let moment = Moment {
+            ticks,
+            ticks_stable: self.ticks_stable,
+            now_ns: realtime_ns(),
         };
-        let rest_ns = block.tally.count(&closing, realtime_ns(), 1, len);
-        if let Some(ticks_of) = &self.ticks {
-            block.tally.set_base(ticks);
-            block.tally.set_span(ticks_of.span(rest_ns));
+        if !block.count_forward(moment, 1, len) {
+            block.count(moment, 1, len);
         }
     }
 }
@@ -107,14 +108,14 @@ impl Design for PerCpu {
     #[inline(always)]
     fn packet(&self, thread: usize, len: u64) {
         let block = &self.blocks[thread];
-        if self.ticks.is_none() {
-            return self.turn(block, 0, len);
+        if !self.ticks_stable {
+            return self.roll_over(block, 0, len);
         }
-        let tally = &block.tally;
+        let tally = block.tally();
         let now = ticks();
         let base = tally.base_ticks.load(Relaxed);
         if now.wrapping_sub(base) >= tally.span_ticks.load(Relaxed) {
-            return self.turn(block, now, len);
+            return self.roll_over(block, now, len);
         }
         // The kernel's is one instruction, without a lock: only this thread adds.
         let recent = tally.recent.load(Relaxed);
@@ -298,7 +299,7 @@ fn packet(c: &mut Criterion) {
     measure(
         c,
         "pktstat/tsc",
-        || PerCpu::new(Some(Ticks::of_khz(khz))),
+        || PerCpu::new(Some(khz)),
         per_ns,
     );
     measure(c, "pktstat/realtime", || PerCpu::new(None), per_ns);

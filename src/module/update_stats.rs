@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What c_shim/update_stats*.c call: the texts of the files, and what is shown.
 
-use super::error::{from_result, Error};
-use super::sys;
 use crate::decimal::Writer;
+use crate::kernel::error::{from_result, Error};
+use crate::kernel::sys;
 use crate::update_stats::command::{Command, NAME_MAX};
 use crate::update_stats::field::{FIELDS, NAMES};
 use crate::update_stats::name;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The packet's way: the match callback and the turning of windows.
+//! The packet's way: the match callback, and what it calls at a window's end.
 
-use super::clock::Moment;
-use super::counter::Shared;
-use super::percpu::Block;
-use super::sys;
+use super::counter::Block;
 use crate::abi::Info;
+use crate::kernel::clock::{moment_at, moment_of};
+use crate::kernel::percpu::PerCpu;
+use crate::kernel::sys;
 #[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
 use core::ffi::c_void;
@@ -20,7 +20,7 @@ use core::mem::offset_of;
 /// # Safety
 ///
 /// For x_tables: `skb` is a packet, `par` the parameters of a rule whose config passed
-/// [`super::net`]'s check.
+/// [`super::registry`]'s check.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_match(
     skb: *const sys::sk_buff,
@@ -41,9 +41,9 @@ unsafe extern "C" fn pktstat_rs_match(
     match unsafe { count_fast(block, len) } {
         Fast::Counted => true,
         // SAFETY: as above; `skb` is a packet.
-        Fast::Late => unsafe { sys::pktstat_shim_turn(skb, block as *mut c_void) },
+        Fast::Late => unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) },
         // SAFETY: as above.
-        Fast::Moved => unsafe { sys::pktstat_shim_settle(skb, block as *mut c_void) },
+        Fast::Moved => unsafe { sys::pktstat_shim_recount(skb, block as *mut c_void) },
     }
 }
 
@@ -113,18 +113,8 @@ unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
     Fast::Late
 }
 
-/// This CPU's block and the counter's shared part.
-///
-/// # Safety
-///
-/// `block` is a block of a rule's counter.
-#[inline(always)]
-unsafe fn parts<'a>(block: *mut c_void) -> (&'a Block, &'a Shared) {
-    // SAFETY: by the contract; what changes in a block is atomic.
-    let block = unsafe { &*block.cast::<Block>() };
-    // SAFETY: valid as long as the block.
-    (block, unsafe { &*block.shared })
-}
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(Block::TALLY_OFFSET == 0);
 
 /// Counts a packet that came after the deadline.
 ///
@@ -133,56 +123,57 @@ unsafe fn parts<'a>(block: *mut c_void) -> (&'a Block, &'a Shared) {
 ///
 /// # Safety
 ///
-/// For the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks` were
-/// just read, `skb` is the rule's packet of `len` bytes.
+/// Called by the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks`
+/// were just read, `skb` is the rule's packet of `len` bytes.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_turn(
+unsafe extern "C" fn pktstat_rs_roll_over(
     skb: *const sys::sk_buff,
     block: *mut c_void,
     ticks: u64,
     len: u32,
 ) {
-    // SAFETY: by the contract.
-    let (its, shared) = unsafe { parts(block) };
-    if let Some(moment) = Moment::at(ticks) {
-        if !shared.wire() && shared.count_onward(its, moment, 1, len.into()) {
+    // SAFETY: a block lives as long as the rules of its counter, one of which calls.
+    let its = unsafe { PerCpu::<Block>::value_at(block) };
+    if let Some(moment) = moment_at(ticks) {
+        if its.count_forward(moment, 1, len.into()) {
             return;
         }
     }
-    // SAFETY: as here.
-    unsafe { turn_slowly(skb, block, ticks, len) };
+    // SAFETY: as for this function.
+    unsafe { roll_over_slowly(skb, block, ticks, len) };
 }
 
-/// The same where the packet must be looked at, or the clock asked, or was stepped back.
+/// The same where the packet must be looked at, or the clock asked, or was set back.
 ///
 /// # Safety
 ///
-/// As [`pktstat_rs_turn`].
+/// As [`pktstat_rs_roll_over`].
 #[inline(never)]
-unsafe fn turn_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: u64, len: u32) {
-    // SAFETY: by the contract.
-    let (block, shared) = unsafe { parts(block) };
+unsafe fn roll_over_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: u64, len: u32) {
+    // SAFETY: as in the caller.
+    let block = unsafe { PerCpu::<Block>::value_at(block) };
     let (mut frames, mut bytes) = (1_u32, u64::from(len));
-    if shared.wire() {
-        // SAFETY: `skb` is a packet.
+    if block.shared().wire() {
+        // SAFETY: `skb` is the packet that the match was called with; two numbers of ours.
         unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
     }
-    shared.count(block, Moment::of(ticks), frames.into(), bytes);
+    block.count(moment_of(ticks), frames.into(), bytes);
 }
 
-/// Sees to a packet that was counted while a window was turned or the task moved.
+/// Puts a packet that was counted while a window ended, or the task moved, into the window that it
+/// belongs to.
 ///
 /// # Safety
 ///
-/// As [`pktstat_rs_turn`].
+/// As [`pktstat_rs_roll_over`].
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_settle(
+unsafe extern "C" fn pktstat_rs_recount(
     _skb: *const sys::sk_buff,
     block: *mut c_void,
     ticks: u64,
     len: u32,
 ) {
-    // SAFETY: by the contract.
-    let (block, shared) = unsafe { parts(block) };
-    shared.settle(block, Moment::of(ticks), len.into());
+    // SAFETY: a block lives as long as the rules of its counter, one of which calls.
+    let block = unsafe { PerCpu::<Block>::value_at(block) };
+    block.recount(moment_of(ticks), len.into());
 }

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! kstat: the kernel as the machine it counts on, and the calls of the C shim.
+
+use crate::kernel::error::{from_result, to_result, Error, Result};
+use crate::kernel::log;
+use crate::kernel::memory::{Arc, Array, Boxed, ForeignOwnable};
+use crate::kernel::mutex::{Mutex, Rank};
+use crate::kernel::percpu::PerCpu;
+use crate::kernel::sys;
+use crate::kstat::bank::Bank;
+use crate::kstat::counter::{Counter, CounterError};
+use crate::kstat::flow::{Flow, Secret};
+use crate::kstat::ledger::Ledger;
+use crate::kstat::nout;
+use crate::kstat::state::{self, Machine, State};
+use crate::kstat::steps::{Side, Steps};
+use crate::kstat::table::{slots, Memory, ROWS_MAX};
+
+use core::cell::UnsafeCell;
+use core::ffi::{c_char, c_int, c_void};
+use core::mem::{align_of, offset_of, size_of};
+
+const _: () = {
+    assert!(size_of::<Flow>() == size_of::<sys::pktstat_flow>());
+    assert!(align_of::<Flow>() == align_of::<sys::pktstat_flow>());
+    assert!(offset_of!(sys::pktstat_flow, protocol) == 1);
+    assert!(offset_of!(sys::pktstat_flow, source) == 8);
+    assert!(offset_of!(sys::pktstat_flow, destination) == 24);
+    assert!(offset_of!(sys::pktstat_flow, device) == 40);
+    assert!(Flow::V4 as u32 == sys::PKTSTAT_FLOW_V4 && Flow::V6 as u32 == sys::PKTSTAT_FLOW_V6);
+    assert!(Counter::TEXT == sys::PKTSTAT_KSTAT_COUNTER_TEXT as usize);
+};
+
+/// The tables' memory is the kernel's.
+struct Kernel;
+
+impl Memory for Kernel {
+    type Array<T> = Array<T>;
+}
+
+/// One CPU's part.
+///
+/// # Invariants
+///
+/// The bank of a side belongs to the CPU's packets while the side is the one that counts and
+/// until the grace period after it was left, then to whoever holds kstat's mutex.
+struct Cpu {
+    steps: Arc<Steps>,
+    banks: [UnsafeCell<Bank<Kernel>>; 2],
+}
+
+// SAFETY: by the invariant a bank has one user at a time: the CPU that it belongs to, with
+// interrupts off, or the holder of the mutex.
+unsafe impl Sync for Cpu {}
+
+/// What there is while packets are counted.
+struct Running {
+    cpus: PerCpu<Cpu>,
+    steps: Arc<Steps>,
+}
+
+/// An empty bank, or ledger, on the CPU.
+fn arrays<T: Default>(entries: usize, cpu: i32) -> Result<(Array<u32>, Array<T>)> {
+    Ok((Array::new(slots(entries), cpu)?, Array::new(entries, cpu)?))
+}
+
+fn secret() -> Secret {
+    let mut secret = Secret([0; 9]);
+    // SAFETY: the array is that large.
+    unsafe { sys::pktstat_shim_random((&raw mut secret).cast(), size_of::<Secret>()) };
+    secret
+}
+
+fn entries() -> Result<usize> {
+    // SAFETY: a parameter of the module that nobody changes once it is loaded.
+    let entries = unsafe { sys::pktstat_shim_kstat_entries } as usize;
+    if entries > ROWS_MAX {
+        log::warn(|line| {
+            line.bytes(b"kstat_entries can be at most ");
+            line.number(ROWS_MAX as u64);
+        });
+        return Err(Error::EINVAL);
+    }
+    Ok(entries)
+}
+
+impl Running {
+    /// Writes a CPU's part, which is more than a stack frame should hold, where it will be.
+    fn cpu(
+        secret: &Secret,
+        entries: usize,
+        cpu: i32,
+        steps: &Arc<Steps>,
+        place: *mut Cpu,
+    ) -> Result {
+        let (even, odd) = (arrays(entries, cpu)?, arrays(entries, cpu)?);
+        for (side, (index, rows)) in [even, odd].into_iter().enumerate() {
+            let bank = Bank::new(*secret, index, rows).ok_or(Error::EINVAL)?;
+            // SAFETY: nobody else has the place yet, and there are two banks in it.
+            unsafe {
+                let banks = (&raw mut (*place).banks).cast::<UnsafeCell<Bank<Kernel>>>();
+                banks.add(side).write(UnsafeCell::new(bank));
+            }
+        }
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).steps).write(steps.clone()) };
+        Ok(())
+    }
+}
+
+impl Machine for Kernel {
+    type Memory = Self;
+    type Running = Running;
+    type Error = Error;
+
+    fn ledger(&mut self) -> Result<Ledger<Self>> {
+        let (index, rows) = arrays(entries()?, -1)?;
+        Ledger::new(secret(), index, rows).ok_or(Error::EINVAL)
+    }
+
+    fn prepare(&mut self, counter: Counter) -> Result<Running> {
+        let (secret, entries) = (secret(), entries()?);
+        let steps = Arc::new(Steps::new(counter))?;
+        // SAFETY: `cpu` writes both banks and the steps, or fails before it has written any: that
+        // of the second bank is what that of the first is.
+        let cpus = unsafe {
+            PerCpu::in_place(|cpu, place| Running::cpu(&secret, entries, cpu, &steps, place))
+        }?;
+        Ok(Running { cpus, steps })
+    }
+
+    fn hook(&mut self, running: &Running) -> Result {
+        // SAFETY: the parts are complete, and live until they are unhooked and waited for.
+        to_result(unsafe { sys::pktstat_shim_kstat_hook(running.cpus.handle()) })
+    }
+
+    fn unhook(&mut self) {
+        // SAFETY: hooked, by the state's invariant.
+        unsafe { sys::pktstat_shim_kstat_unhook() };
+    }
+
+    fn wait_for_packets(&mut self) {
+        // SAFETY: process context. Hooks have interrupts off, and run under RCU.
+        unsafe { sys::pktstat_shim_synchronize_rcu() };
+    }
+
+    fn text(&mut self, len: usize) -> Result<Array<u8>> {
+        Array::new(len, -1)
+    }
+}
+
+impl state::Running<Kernel> for Running {
+    fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    fn side<'a>(&'a mut self, side: Side) -> impl Iterator<Item = &'a mut Bank<Kernel>>
+    where
+        Kernel: 'a,
+    {
+        self.cpus.iter().map(move |part| {
+            // SAFETY: process context; a table may be large.
+            unsafe { sys::pktstat_shim_cond_resched() };
+            // SAFETY: packets have left the side and were waited for, and the state, which asks, is
+            // behind the mutex; `self` is borrowed mutably, so each bank is handed out once.
+            unsafe { &mut *side.of_pair(&part.banks).get() }
+        })
+    }
+}
+
+type Kstat = Mutex<State<Kernel>>;
+
+/// Counts a packet.
+///
+/// # Safety
+///
+/// For the hooks: `cpu` is this CPU's part of the block that was hooked, interrupts are off,
+/// and `flow` is a flow whose unused bytes are zero.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_packet(
+    cpu: *const c_void,
+    flow: *const sys::pktstat_flow,
+    bytes: u32,
+) {
+    // SAFETY: a part of the block that was hooked, which lives until hooks are over.
+    let cpu = unsafe { PerCpu::<Cpu>::value_at(cpu) };
+    // SAFETY: the hook's own, on its stack. CAST: the layouts are the same, see above.
+    let flow = unsafe { &*flow.cast::<Flow>() };
+    let slip = cpu.steps.take();
+    let bank = slip.side.of_pair(&cpu.banks);
+    // SAFETY: the side counts, or was left so lately that the reader still waits for this CPU;
+    // and with interrupts off nothing else of this CPU is in here.
+    unsafe { &mut *bank.get() }.packet(flow, slip.ticket, bytes);
+}
+
+/// kstat, stopped. Null where there is no memory.
+#[no_mangle]
+extern "C" fn pktstat_rs_kstat_new() -> *mut c_void {
+    let kstat: Result<Boxed<Kstat>> =
+        Mutex::new(Rank::Kstat, State::new(Kernel)).and_then(Boxed::new);
+    kstat.map_or(core::ptr::null_mut(), Boxed::into_foreign)
+}
+
+/// # Safety
+///
+/// `kstat` is from [`pktstat_rs_kstat_new`] and not freed; so for all that follow. The shim has it
+/// in one place, which its files use, and frees it when they are gone.
+unsafe fn kstat<'a>(kstat: *mut c_void) -> &'a Kstat {
+    // SAFETY: the shim's one kstat, which its files outlive not.
+    unsafe { Boxed::<Kstat>::borrow(kstat) }
+}
+
+/// # Safety
+///
+/// As [`kstat`], and nobody uses it any more.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_free(raw: *mut c_void) {
+    // SAFETY: the files are gone, and with them all who used it.
+    if let Some(kstat) = unsafe { Boxed::<Kstat>::from_foreign(raw) } {
+        kstat.lock().stop();
+    }
+}
+
+/// # Safety
+///
+/// As [`kstat`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_enabled(raw: *mut c_void) -> bool {
+    // SAFETY: a file's callback: not freed.
+    unsafe { kstat(raw) }.lock().is_running()
+}
+
+/// # Safety
+///
+/// As [`kstat`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_enable(raw: *mut c_void, enable: bool) -> c_int {
+    // SAFETY: a file's callback: not freed.
+    let mut state = unsafe { kstat(raw) }.lock();
+    if enable {
+        return from_result(state.start());
+    }
+    state.stop();
+    0
+}
+
+/// # Safety
+///
+/// As [`kstat`], and there is room for [`Counter::TEXT`] bytes in `text`.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_counter(raw: *mut c_void, text: *mut c_char) -> usize {
+    // SAFETY: a file's callback: not freed.
+    let counter = unsafe { kstat(raw) }.lock().counter();
+    // SAFETY: the callback's own buffer, which is that large.
+    counter.write(unsafe { &mut *text.cast::<[u8; Counter::TEXT]>() })
+}
+
+/// # Safety
+///
+/// As [`kstat`], and `text` is `len` bytes long.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_set_counter(
+    raw: *mut c_void,
+    text: *const c_char,
+    len: usize,
+) -> c_int {
+    // SAFETY: the callback's own buffer, into which it has copied so many bytes.
+    let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len) };
+    let counter = Counter::parse(text).map_err(|error| match error {
+        CounterError::Invalid => Error::EINVAL,
+        CounterError::TooLarge => Error::ERANGE,
+    });
+    // SAFETY: a file's callback: not freed.
+    let set = |counter| unsafe { kstat(raw) }.lock().set_counter(counter);
+    from_result(counter.map(set))
+}
+
+/// Makes the text of an open `nout`.
+///
+/// # Safety
+///
+/// As [`kstat`], and `open` is where to leave it.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_nout_open(raw: *mut c_void, open: *mut *mut c_void) -> c_int {
+    // SAFETY: a file's callback: not freed.
+    let text = unsafe { kstat(raw) }.lock().text();
+    from_result(text.and_then(Boxed::new).map(|text| {
+        // SAFETY: the file's own pointer, which nobody else knows before it is open.
+        unsafe { *open = text.into_foreign() };
+    }))
+}
+
+/// # Safety
+///
+/// `open` is from [`pktstat_rs_kstat_nout_open`], and `len` is where to leave the length.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_nout_text(
+    open: *const c_void,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: not released as long as a callback of the file runs.
+    let text = unsafe { Boxed::<Array<u8>>::borrow(open) };
+    // SAFETY: the callback's own variable.
+    unsafe { *len = text.len() };
+    text.as_ptr().cast()
+}
+
+/// # Safety
+///
+/// `open` is from [`pktstat_rs_kstat_nout_open`], and nobody uses it any more.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_nout_release(open: *mut c_void) {
+    // SAFETY: the file's last callback.
+    drop(unsafe { Boxed::<Array<u8>>::from_foreign(open) });
+}
+
+/// # Safety
+///
+/// As [`kstat`], and `text` is `len` bytes long.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_nout_write(
+    raw: *mut c_void,
+    text: *const c_char,
+    len: usize,
+) -> c_int {
+    // SAFETY: the callback's own buffer, into which it has copied so many bytes.
+    let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len) };
+    if !nout::is_clear(text) {
+        return from_result(Err(Error::EINVAL));
+    }
+    // SAFETY: a file's callback: not freed.
+    unsafe { kstat(raw) }.lock().clear();
+    0
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A poller's request to the packet path: set the timer when the next packet has been counted.
+
+use crate::sync::{fence, AtomicBool, Ordering};
+
+/// Whether a poller waits for a packet.
+///
+/// A poller sets the request and then looks at the tallies; a CPU counts and then takes the
+/// request: so the poller sees the packet, or the CPU sees the request.
+#[derive(Default)]
+pub struct WakeRequest(AtomicBool);
+
+impl WakeRequest {
+    /// Sets the request. Whatever was counted before is seen by loads after this; the CPU that
+    /// counts anything later takes the request.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Takes the request: whether it was set since it was last taken. Call it after counting.
+    #[inline(always)]
+    pub fn take(&self) -> bool {
+        fence(Ordering::SeqCst);
+        let is_set = self.0.load(Ordering::Relaxed);
+        if is_set {
+            self.0.store(false, Ordering::Relaxed);
+        }
+        is_set
+    }
+}
