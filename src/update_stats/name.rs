@@ -2,6 +2,7 @@
 //! Names of interfaces, as names in /sys/kernel and as text.
 
 use crate::decimal::Writer;
+use crate::escape;
 
 /// Longest text of [`escape`]: four characters for each byte of the longest interface name.
 pub const ESCAPED_MAX: usize = 4 * 15;
@@ -66,14 +67,7 @@ pub fn is_reserved(name: &[u8]) -> bool {
 /// Writes a name as printable ASCII without blanks: anything else, and the backslash, as
 /// `\` and three octal digits.
 pub fn escape(name: &[u8], writer: &mut Writer<'_>) {
-    for byte in name {
-        if byte.is_ascii_graphic() && *byte != b'\\' {
-            writer.bytes(&[*byte]);
-        } else {
-            let digit = |shift: u32| b'0' | (byte >> shift & 7);
-            writer.bytes(&[b'\\', digit(6), digit(3), digit(0)]);
-        }
-    }
+    escape::octal(name.iter().copied(), b"", writer);
 }
 
 #[cfg(test)]

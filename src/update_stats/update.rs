@@ -4,7 +4,7 @@
 
 use super::field::{by_name, FIELDS, NAMES};
 use super::{line, Refusal};
-use crate::decimal::Writer;
+use crate::decimal::{digits, NumberError, Writer};
 
 /// The longest text of [`write_all`]: names of at most 19 letters, numbers of at most 20 digits.
 pub const ALL_MAX: usize = FIELDS * (19 + 1 + 20 + 1);
@@ -18,24 +18,20 @@ pub struct Update {
     which: u32,
 }
 
-/// A decimal number, as `kstrtou64` takes it but for the plus: digits, leading zeros allowed.
-fn number(digits: &[u8]) -> Result<u64, Refusal> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Malformed);
+impl From<NumberError> for Refusal {
+    fn from(error: NumberError) -> Self {
+        match error {
+            NumberError::Malformed => Self::Malformed,
+            NumberError::TooLarge => Self::TooLarge,
+        }
     }
-    let append = |value: u64, digit: &u8| {
-        let digit = digit.wrapping_sub(b'0').into();
-        value.checked_mul(10)?.checked_add(digit)
-    };
-    let value = digits.iter().try_fold(0, append);
-    value.ok_or(Refusal::TooLarge)
 }
 
 impl Update {
     /// Reads what was written to the file of one field.
     pub fn one(field: usize, text: &[u8]) -> Result<Self, Refusal> {
         let mut update = Self::default();
-        update.put(field, number(line(text))?)?;
+        update.put(field, digits(line(text))?)?;
         Ok(update)
     }
 
@@ -47,7 +43,7 @@ impl Update {
             let mut words = line.splitn(2, |&byte| byte == b' ');
             let name = words.next().unwrap_or_default();
             let field = by_name(name).ok_or(Refusal::Malformed)?;
-            let value = number(words.next().unwrap_or_default())?;
+            let value = digits(words.next().unwrap_or_default())?;
             update.put(field, value)?;
         }
         Ok(update)
