@@ -4,7 +4,7 @@
 //!     RUSTFLAGS="--cfg pktstat_loom" cargo test --release --test kstat_loom
 //!
 //! Loom has no grace period. What the kernel's gives is modelled by a flag for each CPU: raised
-//! before a packet takes its slip, lowered after it was counted, and waited for after a cut. A
+//! before a packet takes its placement, lowered after it was counted, and waited for after a flip. A
 //! thread is preempted twice at most.
 
 #![cfg(pktstat_loom)]
@@ -15,8 +15,8 @@ use loom::sync::Arc;
 use loom::thread;
 use std::sync::atomic::AtomicU64;
 use xt_pktstat::kstat::bank::Sent;
-use xt_pktstat::kstat::counter::Counter;
-use xt_pktstat::kstat::steps::{Cut, Side, Steps};
+use xt_pktstat::kstat::step_size::StepSize;
+use xt_pktstat::kstat::steps::{Buffer, Flip, Steps};
 
 const CPUS: usize = 2;
 /// Bytes of a packet.
@@ -41,32 +41,32 @@ impl Shared {
     fn packet(&self, cpu: usize) {
         self.counting[cpu].store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let slip = self.steps.take();
-        slip.side.of_pair(&self.banks)[cpu].with_mut(|sent| {
+        let placement = self.steps.take();
+        placement.buffer.of_pair(&self.banks)[cpu].with_mut(|sent| {
             // SAFETY: loom's own check of this cell is the point of the test.
-            unsafe { &mut *sent }.packet(slip.ticket, BYTES);
+            unsafe { &mut *sent }.packet(placement.ticket, BYTES);
         });
         self.counting[cpu].store(false, Ordering::Release);
     }
 
     /// Waits, folds, and returns what is published and what is left pending.
-    fn fold(&self, cut: &Cut, pending: u64) -> (u64, u64) {
+    fn fold(&self, flip: &Flip, pending: u64) -> (u64, u64) {
         fence(Ordering::SeqCst);
         for counting in &self.counting {
             while counting.load(Ordering::Acquire) {
                 thread::yield_now();
             }
         }
-        let mut result = if cut.publishes_pending() {
+        let mut result = if flip.publishes_pending() {
             (pending, 0)
         } else {
             (0, pending)
         };
-        for bank in cut.side.of_pair(&self.banks) {
+        for bank in flip.buffer.of_pair(&self.banks) {
             bank.with_mut(|sent| {
                 // SAFETY: as above.
                 let sent = unsafe { core::mem::take(&mut *sent) };
-                let (published, rest) = sent.divided(cut);
+                let (published, rest) = sent.divided(flip);
                 for count in [published, rest] {
                     assert_eq!(count.bytes, count.frames * u64::from(BYTES));
                 }
@@ -78,18 +78,18 @@ impl Shared {
     }
 }
 
-fn size(counter: u64) -> Counter {
-    Counter::parse(counter.to_string().as_bytes()).unwrap()
+fn size(counter: u64) -> StepSize {
+    StepSize::parse(counter.to_string().as_bytes()).unwrap()
 }
 
-/// Runs two CPUs with `packets` each against a reader that cuts with `cuts` in turn, checks
+/// Runs two CPUs with `packets` each against a reader that flips with `flips` in turn, checks
 /// each view with `whole`, and that the last one, which publishes all, has lost nothing. Fewer
 /// interleavings than `least`, and they do not meet as they should.
 fn explore(
     least: u64,
     counter: u64,
     packets: usize,
-    cuts: &'static [Option<u64>],
+    flips: &'static [Option<u64>],
     whole: fn(u64) -> bool,
 ) {
     let explored = std::sync::Arc::new(AtomicU64::new(0));
@@ -106,9 +106,9 @@ fn explore(
             })
             .collect();
         let (mut published, mut pending) = (0, 0);
-        for next in cuts {
-            let cut = shared.steps.cut(next.map(size));
-            let (more, rest) = shared.fold(&cut, pending);
+        for next in flips {
+            let flip = shared.steps.flip(next.map(size));
+            let (more, rest) = shared.fold(&flip, pending);
             published += more;
             pending = rest;
             assert!(whole(published), "{published} published");
@@ -116,17 +116,17 @@ fn explore(
         for cpu in cpus {
             cpu.join().unwrap();
         }
-        for side in [Side::Even, Side::Odd] {
-            let cut = shared.steps.cut(Some(size(1)));
-            let (more, rest) = shared.fold(&cut, pending);
+        for buffer in [Buffer::Even, Buffer::Odd] {
+            let flip = shared.steps.flip(Some(size(1)));
+            let (more, rest) = shared.fold(&flip, pending);
             published += more;
             pending = rest;
-            assert_eq!(pending, 0, "{side:?}");
+            assert_eq!(pending, 0, "{buffer:?}");
         }
         assert_eq!(published, (CPUS * packets) as u64);
     });
     let explored = explored.load(Ordering::Relaxed);
-    println!("{counter} {cuts:?}: {explored} interleavings");
+    println!("{counter} {flips:?}: {explored} interleavings");
     assert!(explored >= least, "explored {explored}, not {least}");
 }
 

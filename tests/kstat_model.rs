@@ -3,12 +3,11 @@
 
 #![cfg(not(pktstat_loom))]
 
-#[path = "kstat/twins.rs"]
-mod twins;
+#[path = "kstat/model.rs"]
+mod model;
 
+use model::{live, Event, Model, CPUS, FLOWS};
 use proptest::prelude::*;
-use twins::{live, Event, Twins, CPUS, FLOWS};
-use xt_pktstat::kstat::nout;
 
 fn event() -> impl Strategy<Value = Event> {
     let counter = prop_oneof![Just(1), 2_u32..12, Just(1_000_000_000)];
@@ -16,10 +15,12 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (0..CPUS, 0..FLOWS, 0_u32..70_000)
             .prop_map(|(cpu, flow, bytes)| Event::Take { cpu, flow, bytes }),
         8 => (0..CPUS).prop_map(|cpu| Event::Count { cpu }),
-        2 => Just(Event::Cut),
+        3 => (0..CPUS, 0..FLOWS, 0_u32..70_000)
+            .prop_map(|(cpu, flow, bytes)| Event::TakeLate { cpu, flow, bytes }),
+        3 => Just(Event::Read),
         1 => counter.prop_map(|counter| Event::Change { counter }),
         1 => Just(Event::Clear),
-        3 => Just(Event::Fold),
+        1 => Just(Event::Restart),
     ]
 }
 
@@ -37,45 +38,38 @@ proptest! {
 
 #[test]
 fn the_tenth_packet_publishes_all_ten() {
-    let mut twins = Twins::new(FLOWS.into());
-    twins.run(&Event::Change { counter: 10 });
-    let shown = |twins: &mut Twins| {
-        twins.run(&Event::Cut);
-        twins.run(&Event::Fold);
-        let frames = twins.ledger.published().map(|(_, count)| count.frames);
+    let mut model = Model::new(FLOWS.into());
+    model.run(&Event::Change { counter: 10 });
+    let shown = |model: &mut Model| {
+        model.run(&Event::Read);
+        let frames = model.ledger().published().map(|(_, count)| count.frames);
         frames.sum::<u64>()
     };
     for number in 1..=35 {
         let (cpu, flow) = (number % CPUS, (number % 3) as u8);
-        twins.run(&Event::Take {
+        model.run(&Event::Take {
             cpu,
             flow,
             bytes: 84,
         });
-        assert_eq!(shown(&mut twins), number as u64 / 10 * 10);
+        assert_eq!(shown(&mut model), number as u64 / 10 * 10);
     }
-    twins.run(&Event::Change { counter: 4 });
-    assert_eq!(shown(&mut twins), 35);
+    model.run(&Event::Change { counter: 4 });
+    assert_eq!(shown(&mut model), 35);
 }
 
 #[test]
 fn the_text_is_the_header_the_rows_and_other() {
-    let mut twins = Twins::new(2);
+    let mut model = Model::new(2);
     for (cpu, flow) in [(0, 1), (1, 2), (2, 3), (3, 1)] {
-        twins.run(&Event::Take {
+        model.run(&Event::Take {
             cpu,
             flow,
             bytes: 84,
         });
     }
-    twins.run(&Event::Cut);
-    twins.run(&Event::Fold);
-    let mut text = Vec::new();
-    nout::lines(twins.ledger.published(), |line| {
-        text.extend_from_slice(line)
-    });
     assert_eq!(
-        String::from_utf8(text).unwrap(),
+        model.text(),
         "# protocol source destination device frames bytes\n\
          udp 10.9.0.1 10.9.1.1 eth0 2 168\n\
          udp 10.9.0.1 10.9.1.2 eth0 1 84\n\

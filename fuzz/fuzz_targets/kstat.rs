@@ -4,11 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use twins::{live, Event, CPUS, FLOWS};
-use xt_pktstat::kstat::nout;
+use model::{live, Event, CPUS, FLOWS};
 
-#[path = "../../tests/kstat/twins.rs"]
-mod twins;
+#[path = "../../tests/kstat/model.rs"]
+mod model;
 
 fn event(byte: u8, more: u8) -> Event {
     let cpu = usize::from(byte >> 5) % CPUS;
@@ -19,13 +18,18 @@ fn event(byte: u8, more: u8) -> Event {
             bytes: u32::from(more) * 273,
         },
         12..=19 => Event::Count { cpu },
-        20..=23 => Event::Cut,
+        20..=22 => Event::Read,
+        23 => Event::Restart,
         24 | 25 => Event::Change {
             counter: [1, 2, 12, 1_000_000_000 - 9][usize::from(more & 3)]
                 + u32::from(more >> 2) % 10,
         },
         26 => Event::Clear,
-        _ => Event::Fold,
+        _ => Event::TakeLate {
+            cpu,
+            flow: more % FLOWS,
+            bytes: u32::from(more) * 273,
+        },
     }
 }
 
@@ -37,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = data.iter();
     while let Some(byte) = bytes.next() {
         // Only some take a second one.
-        let takes = matches!(byte & 31, 0..=11 | 24 | 25);
+        let takes = matches!(byte & 31, 0..=11 | 24 | 25 | 27..);
         let more = if takes {
             bytes.next().unwrap_or(&0)
         } else {
@@ -45,11 +49,8 @@ fuzz_target!(|data: &[u8]| {
         };
         events.push(event(*byte, *more));
     }
-    let twins = live(usize::from(rows % (FLOWS + 1)), &events);
-    let mut lines = 0;
-    nout::lines(twins.ledger.published(), |line| {
-        assert!(line.is_ascii() && line.ends_with(b"\n"));
-        lines += 1;
-    });
-    assert_eq!(lines, 1 + twins.ledger.published().count());
+    let mut model = live(usize::from(rows % (FLOWS + 1)), &events);
+    let text = model.text();
+    assert!(text.is_ascii() && text.ends_with('\n'));
+    assert_eq!(text.lines().count(), 1 + model.ledger().published().count());
 });

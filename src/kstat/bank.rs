@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What one CPU counted on one side.
+//! What one CPU counted in one buffer.
 
 use super::flow::{Flow, Secret};
-use super::steps::{Cut, Ticket};
-use super::table::{Memory, Row, Slot, Table};
+use super::steps::{Flip, Ticket};
+use super::table::{FlowRow, IndexSlot, Memory, Table};
 
 /// Frames and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Count {
 }
 
 /// What a flow sent, apart from what it sent in the newest step that it has a packet in: only
-/// that one may still be open when the side is left.
+/// that one may still be open when the buffer is left.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Sent {
@@ -60,9 +60,9 @@ impl Sent {
         self.newest.packet(bytes);
     }
 
-    /// What a cut publishes of it, and what stays pending.
-    pub fn divided(&self, cut: &Cut) -> (Count, Count) {
-        if cut.publishes(self.newest_end) {
+    /// What a flip publishes of it, and what stays pending.
+    pub fn divided(&self, flip: &Flip) -> (Count, Count) {
+        if flip.publishes(self.newest_end) {
             let mut published = self.earlier;
             published.add(self.newest);
             (published, Count::default())
@@ -72,7 +72,7 @@ impl Sent {
     }
 }
 
-/// One CPU's table of one side, and what did not fit it.
+/// One CPU's table of one buffer, and what did not fit it.
 pub struct Bank<M: Memory> {
     flows: Table<M, Sent>,
     other: Sent,
@@ -80,16 +80,20 @@ pub struct Bank<M: Memory> {
 
 impl<M: Memory> Bank<M> {
     /// An empty bank in memory as [`Table::new`] wants it.
-    pub fn new(secret: Secret, index: M::Array<Slot>, rows: M::Array<Row<Sent>>) -> Option<Self> {
+    pub fn new(
+        secret: Secret,
+        index: M::Array<IndexSlot>,
+        rows: M::Array<FlowRow<Sent>>,
+    ) -> Option<Self> {
         Some(Self {
             flows: Table::new(secret, index, rows)?,
             other: Sent::default(),
         })
     }
 
-    /// Counts a packet that has a slip of this bank's side.
+    /// Counts a packet that has a placement of this bank's buffer.
     ///
-    /// On the bank's CPU only, and nothing that may count a packet comes between its slip and this.
+    /// On the bank's CPU only, and nothing that may count a packet comes between its placement and this.
     #[inline]
     pub fn packet(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
         match self.flows.value(flow) {
@@ -99,7 +103,7 @@ impl<M: Memory> Bank<M> {
     }
 
     /// The flows.
-    pub fn rows(&self) -> &[Row<Sent>] {
+    pub fn rows(&self) -> &[FlowRow<Sent>] {
         self.flows.rows()
     }
 

@@ -3,8 +3,8 @@
 
 use super::bank::{Bank, Count};
 use super::flow::{Flow, Secret};
-use super::steps::Cut;
-use super::table::{Memory, Row, Slot, Table};
+use super::steps::Flip;
+use super::table::{FlowRow, IndexSlot, Memory, Table};
 
 /// What a flow sent, published and not yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,8 +41,8 @@ impl<M: Memory> Ledger<M> {
     /// An empty ledger in memory as [`Table::new`] wants it.
     pub fn new(
         secret: Secret,
-        index: M::Array<Slot>,
-        rows: M::Array<Row<Account>>,
+        index: M::Array<IndexSlot>,
+        rows: M::Array<FlowRow<Account>>,
     ) -> Option<Self> {
         Some(Self {
             accounts: Table::new(secret, index, rows)?,
@@ -50,13 +50,13 @@ impl<M: Memory> Ledger<M> {
         })
     }
 
-    /// Takes over, and empties, the banks of all CPUs on the side that a cut left. Once for each
-    /// cut, after the packets on their way have been counted.
-    pub fn take<'b>(&mut self, cut: &Cut, banks: impl Iterator<Item = &'b mut Bank<M>>)
+    /// Takes over, and empties, the banks of all CPUs of the buffer that a flip left. Once for each
+    /// flip, after the packets on their way have been counted.
+    pub fn take<'b>(&mut self, flip: &Flip, banks: impl Iterator<Item = &'b mut Bank<M>>)
     where
         M: 'b,
     {
-        if cut.publishes_pending() {
+        if flip.publishes_pending() {
             for row in self.accounts.rows_mut() {
                 row.value.publish_pending();
             }
@@ -67,9 +67,9 @@ impl<M: Memory> Ledger<M> {
                 let account = self.accounts.value(&row.flow.tidied());
                 account
                     .unwrap_or(&mut self.other)
-                    .add(row.value.divided(cut));
+                    .add(row.value.divided(flip));
             }
-            self.other.add(bank.other().divided(cut));
+            self.other.add(bank.other().divided(flip));
             bank.clear();
         }
     }

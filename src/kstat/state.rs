@@ -2,10 +2,10 @@
 //! kstat as a whole: what starting, stopping, publishing and clearing do, and in which order.
 
 use super::bank::Bank;
-use super::counter::Counter;
 use super::ledger::Ledger;
 use super::nout;
-use super::steps::{Cut, Side, Steps};
+use super::step_size::StepSize;
+use super::steps::{Buffer, Flip, Steps};
 use super::table::Memory;
 use crate::decimal::Writer;
 
@@ -21,7 +21,7 @@ pub trait Machine {
     /// An empty ledger.
     fn ledger(&mut self) -> Result<Ledger<Self::Memory>, Self::Error>;
     /// Steps of `counter` packets, and empty banks.
-    fn prepare(&mut self, counter: Counter) -> Result<Self::Running, Self::Error>;
+    fn prepare(&mut self, counter: StepSize) -> Result<Self::Running, Self::Error>;
     /// From here on packets are counted. Where it fails, some may have been for a moment.
     fn hook(&mut self, running: &Self::Running) -> Result<(), Self::Error>;
     /// From here on no packet begins to be counted.
@@ -36,9 +36,9 @@ pub trait Machine {
 pub trait Running<M: Memory> {
     /// The steps that packets take their place in.
     fn steps(&self) -> &Steps;
-    /// The banks of a side, to be folded: packets have left it, and [`Machine::wait_for_packets`]
+    /// The banks of a buffer, to be folded: packets have left it, and [`Machine::wait_for_packets`]
     /// has returned since.
-    fn side<'a>(&'a mut self, side: Side) -> impl Iterator<Item = &'a mut Bank<M>>
+    fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<M>>
     where
         M: 'a;
 }
@@ -50,7 +50,7 @@ pub trait Running<M: Memory> {
 /// Packets are hooked exactly while `running` is there, and then so is `ledger`.
 pub struct State<M: Machine> {
     machine: M,
-    counter: Counter,
+    counter: StepSize,
     /// From the first start on.
     ledger: Option<Ledger<M::Memory>>,
     running: Option<M::Running>,
@@ -61,7 +61,7 @@ impl<M: Machine> State<M> {
     pub fn new(machine: M) -> Self {
         Self {
             machine,
-            counter: Counter::ONE,
+            counter: StepSize::ONE,
             ledger: None,
             running: None,
         }
@@ -72,13 +72,13 @@ impl<M: Machine> State<M> {
         self.running.is_some()
     }
 
-    /// What packets are counted with.
-    pub fn running(&self) -> Option<&M::Running> {
-        self.running.as_ref()
+    /// What has been published, once it was started.
+    pub fn ledger(&self) -> Option<&Ledger<M::Memory>> {
+        self.ledger.as_ref()
     }
 
     /// Packets in a step.
-    pub fn counter(&self) -> Counter {
+    pub fn counter(&self) -> StepSize {
         self.counter
     }
 
@@ -108,30 +108,30 @@ impl<M: Machine> State<M> {
         };
         self.machine.unhook();
         self.machine.wait_for_packets();
-        // No packet comes any more, so all are on the side that this leaves.
-        let cut = running.steps().cut(Some(self.counter));
-        Self::take(&mut self.ledger, &mut running, &cut);
+        // No packet comes any more, so all are in the buffer that this leaves.
+        let flip = running.steps().flip(Some(self.counter));
+        Self::take(&mut self.ledger, &mut running, &flip);
     }
 
     /// Publishes what is due, or with `next` everything, to go on in steps of that size.
-    fn publish(&mut self, next: Option<Counter>) {
+    fn publish(&mut self, next: Option<StepSize>) {
         let Some(running) = &mut self.running else {
             return;
         };
-        let cut = running.steps().cut(next);
+        let flip = running.steps().flip(next);
         self.machine.wait_for_packets();
-        Self::take(&mut self.ledger, running, &cut);
+        Self::take(&mut self.ledger, running, &flip);
     }
 
-    /// A grace period has passed since the cut, or no packet comes any more.
-    fn take(ledger: &mut Option<Ledger<M::Memory>>, running: &mut M::Running, cut: &Cut) {
+    /// A grace period has passed since the flip, or no packet comes any more.
+    fn take(ledger: &mut Option<Ledger<M::Memory>>, running: &mut M::Running, flip: &Flip) {
         if let Some(ledger) = ledger {
-            ledger.take(cut, running.side(cut.side));
+            ledger.take(flip, running.buffer(flip.buffer));
         }
     }
 
     /// Changes the packets in a step: what is pending is published.
-    pub fn set_counter(&mut self, counter: Counter) {
+    pub fn set_counter(&mut self, counter: StepSize) {
         self.publish(Some(counter));
         self.counter = counter;
     }

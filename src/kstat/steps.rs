@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The steps in which packets are published, and the cut between what a reader sees and what
+//! The steps in which packets are published, and the flip between what a reader sees and what
 //! comes later: one word that all CPUs share.
 //!
-//! The word holds the side that packets are counted on and how many tickets were taken, counted
+//! The word holds the buffer that packets are counted in and how many tickets were taken, counted
 //! from the beginning of the oldest step that is not published yet. While a step is one packet,
 //! packets need no ticket and only read the word. Otherwise each takes one with a single atomic
-//! addition, which tells it side and ticket at once: so a cut, which changes the side, has
-//! exactly the tickets below its own number on the side it leaves, whatever the CPUs do.
+//! addition, which tells it buffer and ticket at once: so a flip, which changes the buffer, has
+//! exactly the tickets below its own number on the buffer it leaves, whatever the CPUs do.
 //!
-//! A packet holds its slip no longer than the owner of the steps waits after a cut (in the
-//! kernel: a grace period), and that wait is over before the next cut begins. So a side is
-//! written by packets or by the reader, never by both, and two sides are enough.
+//! A packet holds its placement no longer than the owner of the steps waits after a flip (in the
+//! kernel: a grace period), and that wait is over before the next flip begins. So a buffer is
+//! written by packets or by the reader, never by both, and two buffers are enough.
 
-use super::counter::Counter;
+use super::step_size::StepSize;
 use crate::sync::{AtomicU64, Ordering};
 use core::num::NonZeroU64;
 
-const SIDE: u64 = 1 << 63;
-const TICKET: u64 = SIDE - 1;
+const BUFFER: u64 = 1 << 63;
+const TICKET: u64 = BUFFER - 1;
 
-/// One of the two sides that packets are counted on in turn.
+/// One of the two buffers that packets are counted in, in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The side that counting begins on.
+pub enum Buffer {
+    /// The buffer that counting begins in.
     Even,
     /// The other one.
     Odd,
 }
 
-impl Side {
+impl Buffer {
     #[inline]
     fn of(word: u64) -> Self {
-        if word & SIDE == 0 {
+        if word & BUFFER == 0 {
             Self::Even
         } else {
             Self::Odd
         }
     }
 
-    /// The side that this one takes turns with.
+    /// The buffer that this one takes turns with.
     pub fn opposite(self) -> Self {
         match self {
             Self::Even => Self::Odd,
@@ -46,7 +46,7 @@ impl Side {
         }
     }
 
-    /// What belongs to this side.
+    /// What belongs to this buffer.
     #[inline]
     pub fn of_pair<T>(self, [even, odd]: &[T; 2]) -> &T {
         match self {
@@ -56,11 +56,11 @@ impl Side {
     }
 }
 
-/// A packet's place: the side it is counted on and, unless a step is one packet, its ticket.
+/// A packet's place: the buffer it is counted in and, unless a step is one packet, its ticket.
 #[derive(Clone, Copy, Debug)]
-pub struct Slip {
-    /// The side.
-    pub side: Side,
+pub struct Placement {
+    /// The buffer.
+    pub buffer: Buffer,
     /// The ticket.
     pub ticket: Option<Ticket>,
 }
@@ -87,28 +87,34 @@ impl Ticket {
     }
 }
 
-/// A cut: the side that was left, and which of its steps are published.
+/// A flip: the buffer that was left, and which of its steps are published.
 #[derive(Clone, Copy, Debug)]
-pub struct Cut {
-    /// The side that packets have left.
-    pub side: Side,
+pub struct Flip {
+    /// The buffer that packets have left.
+    pub buffer: Buffer,
     first_end: u64,
     published_end: u64,
 }
 
-impl Cut {
+impl Flip {
     /// Whether the step that ends at `end` is published.
     pub fn publishes(&self, end: u64) -> bool {
         end <= self.published_end
     }
 
-    /// Whether the step is published that was pending after the cut before this one.
+    /// Whether the step is published that was pending after the flip before this one.
     pub fn publishes_pending(&self) -> bool {
         self.publishes(self.first_end)
     }
 }
 
-/// The word, and the size of the steps on either side.
+/// The word, and the size of the steps in either buffer.
+///
+/// # Invariants
+///
+/// The high bit of `word` is the buffer that packets are counted in, the rest how many tickets were
+/// taken since the oldest step that is not published began. A buffer's size is written while packets
+/// are not in it.
 pub struct Steps {
     word: AtomicU64,
     sizes: [AtomicU64; 2],
@@ -116,7 +122,7 @@ pub struct Steps {
 
 impl Steps {
     /// Steps of `counter` packets, none taken.
-    pub fn new(counter: Counter) -> Self {
+    pub fn new(counter: StepSize) -> Self {
         let size = counter.get().get();
         Self {
             word: AtomicU64::new(0),
@@ -125,42 +131,46 @@ impl Steps {
     }
 
     #[inline]
-    fn size(&self, side: Side) -> u64 {
-        // Relaxed: written before the side was entered, and that was acquired with the word.
-        side.of_pair(&self.sizes).load(Ordering::Relaxed)
+    fn size(&self, buffer: Buffer) -> u64 {
+        // Relaxed: written before the buffer was entered, and that was acquired with the word.
+        buffer.of_pair(&self.sizes).load(Ordering::Relaxed)
     }
 
-    /// Takes a packet's place. Any context that the wait after a cut waits for.
+    /// Takes a packet's place. Any context that the wait after a flip waits for.
     #[inline]
-    pub fn take(&self) -> Slip {
-        // Acquire, here and below: the bank of the side was emptied before the side was entered.
-        let side = Side::of(self.word.load(Ordering::Acquire));
-        if self.size(side) == 1 {
-            return Slip { side, ticket: None };
+    pub fn take(&self) -> Placement {
+        // Acquire, here and below: the bank of the buffer was emptied before the buffer was entered.
+        let buffer = Buffer::of(self.word.load(Ordering::Acquire));
+        if self.size(buffer) == 1 {
+            return Placement {
+                buffer,
+                ticket: None,
+            };
         }
         let word = self.word.fetch_add(1, Ordering::AcqRel);
-        // The side may have changed since, and with it the size.
-        let side = Side::of(word);
-        let ticket = NonZeroU64::new(self.size(side))
+        // The buffer may have changed since, and with it the size.
+        let buffer = Buffer::of(word);
+        let ticket = NonZeroU64::new(self.size(buffer))
             .filter(|size| size.get() != 1)
             .map(|size| Ticket {
                 number: word & TICKET,
                 size,
             });
-        Slip { side, ticket }
+        Placement { buffer, ticket }
     }
 
-    /// Cuts: packets from here on are counted on the other side. Without `next` the whole steps
+    /// Flips: packets from here on are counted in the other buffer. Without `next` the whole steps
     /// are published and the one that is not stays pending. With `next` all are, and steps of
     /// that size begin anew.
     ///
-    /// One reader at a time, and not before the wait after the cut before this one is over.
-    pub fn cut(&self, next: Option<Counter>) -> Cut {
+    /// One reader at a time, and not before the wait after the flip before this one is over.
+    pub fn flip(&self, next: Option<StepSize>) -> Flip {
         let mut word = self.word.load(Ordering::Relaxed);
-        let side = Side::of(word);
-        let size = NonZeroU64::new(self.size(side)).unwrap_or(NonZeroU64::MIN);
-        let next_size = next.map_or(size, Counter::get);
-        side.opposite()
+        let buffer = Buffer::of(word);
+        let size = NonZeroU64::new(self.size(buffer)).unwrap_or(NonZeroU64::MIN);
+        let next_size = next.map_or(size, StepSize::get);
+        buffer
+            .opposite()
             .of_pair(&self.sizes)
             .store(next_size.get(), Ordering::Relaxed);
         // Steps of one packet have no use for their tickets, which only latecomers took.
@@ -168,8 +178,8 @@ impl Steps {
         loop {
             let taken = word & TICKET;
             let pending = if all { 0 } else { taken % size };
-            let entered = !word & SIDE | pending;
-            // Release: the size, and the emptied bank, are there for who enters the side.
+            let entered = !word & BUFFER | pending;
+            // Release: the size, and the emptied bank, are there for whoever enters the buffer.
             match self.word.compare_exchange_weak(
                 word,
                 entered,
@@ -177,8 +187,8 @@ impl Steps {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    return Cut {
-                        side,
+                    return Flip {
+                        buffer,
                         first_end: size.get(),
                         published_end: if all { u64::MAX } else { taken },
                     }

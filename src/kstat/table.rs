@@ -13,7 +13,7 @@ pub trait Memory {
 /// One flow and what is known about it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub struct Row<T> {
+pub struct FlowRow<T> {
     /// The flow.
     pub flow: Flow,
     /// What is known.
@@ -22,10 +22,10 @@ pub struct Row<T> {
 
 /// A slot of the index: 0 where it is free, else the row's number from 1 on in the low bits, and
 /// above them bits of its hash, so that a look at the row is seldom in vain.
-pub type Slot = u32;
+pub type IndexSlot = u32;
 
 const NUMBER_BITS: u32 = 21;
-const NUMBER: Slot = (1 << NUMBER_BITS) - 1;
+const NUMBER: IndexSlot = (1 << NUMBER_BITS) - 1;
 /// Slots looked at for one flow. The index is at most half full: with a secret hash, about one
 /// search in 10^11 would need more, and then its flow counts as one that does not fit.
 const PROBES: usize = 128;
@@ -48,13 +48,17 @@ pub struct Table<M: Memory, T> {
     secret: Secret,
     mask: usize,
     used: usize,
-    index: M::Array<Slot>,
-    rows: M::Array<Row<T>>,
+    index: M::Array<IndexSlot>,
+    rows: M::Array<FlowRow<T>>,
 }
 
 impl<M: Memory, T: Copy + Default> Table<M, T> {
     /// An empty table in `index`, all zeros and [`slots`] of the rows long, and `rows`.
-    pub fn new(secret: Secret, index: M::Array<Slot>, rows: M::Array<Row<T>>) -> Option<Self> {
+    pub fn new(
+        secret: Secret,
+        index: M::Array<IndexSlot>,
+        rows: M::Array<FlowRow<T>>,
+    ) -> Option<Self> {
         if rows.len() > ROWS_MAX || index.len() != slots(rows.len()) {
             return None;
         }
@@ -79,7 +83,7 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
     fn number(&mut self, flow: &Flow) -> Option<usize> {
         let hash = self.secret.hash(flow);
         // The slot comes from the low bits of the hash, the tag from the high ones.
-        let tag = (hash >> 32) as Slot & !NUMBER;
+        let tag = (hash >> 32) as IndexSlot & !NUMBER;
         let mut at = hash as usize;
         for _ in 0..PROBES {
             let slot = self.index.get_mut(at & self.mask)?;
@@ -90,7 +94,7 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
                 row.value = T::default();
                 self.used = number.wrapping_add(1);
                 // CAST: at most ROWS_MAX, which has room in NUMBER.
-                *slot = tag | self.used as Slot;
+                *slot = tag | self.used as IndexSlot;
                 return Some(number);
             }
             if *slot & !NUMBER == tag {
@@ -105,12 +109,12 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
     }
 
     /// The rows, in the order of their arrival.
-    pub fn rows(&self) -> &[Row<T>] {
+    pub fn rows(&self) -> &[FlowRow<T>] {
         self.rows.get(..self.used).unwrap_or_default()
     }
 
     /// The rows, to change their values.
-    pub fn rows_mut(&mut self) -> &mut [Row<T>] {
+    pub fn rows_mut(&mut self) -> &mut [FlowRow<T>] {
         self.rows.get_mut(..self.used).unwrap_or_default()
     }
 
@@ -136,7 +140,7 @@ mod tests {
     }
 
     fn table(rows: usize) -> Table<Heap, u64> {
-        Table::new(SECRET, vec![0; slots(rows)], vec![Row::default(); rows]).unwrap()
+        Table::new(SECRET, vec![0; slots(rows)], vec![FlowRow::default(); rows]).unwrap()
     }
 
     /// How many of `flows` fit into `rows`.
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn memory_that_does_not_match_is_refused() {
-        let rows = vec![Row::<u64>::default(); 100];
+        let rows = vec![FlowRow::<u64>::default(); 100];
         let new = |length| Table::<Heap, u64>::new(SECRET, vec![0; length], rows.clone());
         for length in [0, 1, 128, 255, 257, 512] {
             assert!(new(length).is_none());

@@ -8,12 +8,12 @@ use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::percpu::PerCpu;
 use crate::kernel::sys;
 use crate::kstat::bank::Bank;
-use crate::kstat::counter::{Counter, CounterError};
 use crate::kstat::flow::{Flow, Secret};
 use crate::kstat::ledger::Ledger;
 use crate::kstat::nout;
 use crate::kstat::state::{self, Machine, State};
-use crate::kstat::steps::{Side, Steps};
+use crate::kstat::step_size::{StepSize, StepSizeError};
+use crate::kstat::steps::{Buffer, Steps};
 use crate::kstat::table::{slots, Memory, ROWS_MAX};
 
 use core::cell::UnsafeCell;
@@ -28,7 +28,7 @@ const _: () = {
     assert!(offset_of!(sys::pktstat_flow, destination) == 24);
     assert!(offset_of!(sys::pktstat_flow, device) == 40);
     assert!(Flow::V4 as u32 == sys::PKTSTAT_FLOW_V4 && Flow::V6 as u32 == sys::PKTSTAT_FLOW_V6);
-    assert!(Counter::TEXT == sys::PKTSTAT_KSTAT_COUNTER_TEXT as usize);
+    assert!(StepSize::TEXT == sys::PKTSTAT_KSTAT_COUNTER_TEXT as usize);
 };
 
 /// The tables' memory is the kernel's.
@@ -42,20 +42,20 @@ impl Memory for Kernel {
 ///
 /// # Invariants
 ///
-/// The bank of a side belongs to the CPU's packets while the side is the one that counts and
+/// The bank of a buffer belongs to the CPU's packets while the buffer is the one that counts and
 /// until the grace period after it was left, then to whoever holds kstat's mutex.
-struct Cpu {
+struct CpuBanks {
     steps: Arc<Steps>,
     banks: [UnsafeCell<Bank<Kernel>>; 2],
 }
 
 // SAFETY: by the invariant a bank has one user at a time: the CPU that it belongs to, with
 // interrupts off, or the holder of the mutex.
-unsafe impl Sync for Cpu {}
+unsafe impl Sync for CpuBanks {}
 
 /// What there is while packets are counted.
 struct Running {
-    cpus: PerCpu<Cpu>,
+    cpus: PerCpu<CpuBanks>,
     steps: Arc<Steps>,
 }
 
@@ -91,15 +91,15 @@ impl Running {
         entries: usize,
         cpu: i32,
         steps: &Arc<Steps>,
-        place: *mut Cpu,
+        place: *mut CpuBanks,
     ) -> Result {
         let (even, odd) = (arrays(entries, cpu)?, arrays(entries, cpu)?);
-        for (side, (index, rows)) in [even, odd].into_iter().enumerate() {
+        for (buffer, (index, rows)) in [even, odd].into_iter().enumerate() {
             let bank = Bank::new(*secret, index, rows).ok_or(Error::EINVAL)?;
             // SAFETY: nobody else has the place yet, and there are two banks in it.
             unsafe {
                 let banks = (&raw mut (*place).banks).cast::<UnsafeCell<Bank<Kernel>>>();
-                banks.add(side).write(UnsafeCell::new(bank));
+                banks.add(buffer).write(UnsafeCell::new(bank));
             }
         }
         // SAFETY: as above.
@@ -118,7 +118,7 @@ impl Machine for Kernel {
         Ledger::new(secret(), index, rows).ok_or(Error::EINVAL)
     }
 
-    fn prepare(&mut self, counter: Counter) -> Result<Running> {
+    fn prepare(&mut self, counter: StepSize) -> Result<Running> {
         let (secret, entries) = (secret(), entries()?);
         let steps = Arc::new(Steps::new(counter))?;
         // SAFETY: `cpu` writes both banks and the steps, or fails before it has written any: that
@@ -154,16 +154,16 @@ impl state::Running<Kernel> for Running {
         &self.steps
     }
 
-    fn side<'a>(&'a mut self, side: Side) -> impl Iterator<Item = &'a mut Bank<Kernel>>
+    fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<Kernel>>
     where
         Kernel: 'a,
     {
         self.cpus.iter().map(move |part| {
             // SAFETY: process context; a table may be large.
             unsafe { sys::pktstat_shim_cond_resched() };
-            // SAFETY: packets have left the side and were waited for, and the state, which asks, is
+            // SAFETY: packets have left the buffer and were waited for, and the state, which asks, is
             // behind the mutex; `self` is borrowed mutably, so each bank is handed out once.
-            unsafe { &mut *side.of_pair(&part.banks).get() }
+            unsafe { &mut *buffer.of_pair(&part.banks).get() }
         })
     }
 }
@@ -183,14 +183,14 @@ unsafe extern "C" fn pktstat_rs_kstat_packet(
     bytes: u32,
 ) {
     // SAFETY: a part of the block that was hooked, which lives until hooks are over.
-    let cpu = unsafe { PerCpu::<Cpu>::value_at(cpu) };
+    let cpu = unsafe { PerCpu::<CpuBanks>::value_at(cpu) };
     // SAFETY: the hook's own, on its stack. CAST: the layouts are the same, see above.
     let flow = unsafe { &*flow.cast::<Flow>() };
-    let slip = cpu.steps.take();
-    let bank = slip.side.of_pair(&cpu.banks);
-    // SAFETY: the side counts, or was left so lately that the reader still waits for this CPU;
+    let placement = cpu.steps.take();
+    let bank = placement.buffer.of_pair(&cpu.banks);
+    // SAFETY: the buffer counts, or was left so lately that the reader still waits for this CPU;
     // and with interrupts off nothing else of this CPU is in here.
-    unsafe { &mut *bank.get() }.packet(flow, slip.ticket, bytes);
+    unsafe { &mut *bank.get() }.packet(flow, placement.ticket, bytes);
 }
 
 /// kstat, stopped. Null where there is no memory.
@@ -246,13 +246,13 @@ unsafe extern "C" fn pktstat_rs_kstat_enable(raw: *mut c_void, enable: bool) -> 
 
 /// # Safety
 ///
-/// As [`kstat`], and there is room for [`Counter::TEXT`] bytes in `text`.
+/// As [`kstat`], and there is room for [`StepSize::TEXT`] bytes in `text`.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_kstat_counter(raw: *mut c_void, text: *mut c_char) -> usize {
     // SAFETY: a file's callback: not freed.
     let counter = unsafe { kstat(raw) }.lock().counter();
     // SAFETY: the callback's own buffer, which is that large.
-    counter.write(unsafe { &mut *text.cast::<[u8; Counter::TEXT]>() })
+    counter.write(unsafe { &mut *text.cast::<[u8; StepSize::TEXT]>() })
 }
 
 /// # Safety
@@ -266,9 +266,9 @@ unsafe extern "C" fn pktstat_rs_kstat_set_counter(
 ) -> c_int {
     // SAFETY: the callback's own buffer, into which it has copied so many bytes.
     let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len) };
-    let counter = Counter::parse(text).map_err(|error| match error {
-        CounterError::Invalid => Error::EINVAL,
-        CounterError::TooLarge => Error::ERANGE,
+    let counter = StepSize::parse(text).map_err(|error| match error {
+        StepSizeError::Invalid => Error::EINVAL,
+        StepSizeError::TooLarge => Error::ERANGE,
     });
     // SAFETY: a file's callback: not freed.
     let set = |counter| unsafe { kstat(raw) }.lock().set_counter(counter);

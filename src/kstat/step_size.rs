@@ -8,20 +8,20 @@ use core::num::NonZeroU64;
 ///
 /// # Invariants
 ///
-/// 1 to [`Counter::MAX`].
+/// 1 to [`StepSize::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counter(NonZeroU64);
+pub struct StepSize(NonZeroU64);
 
 /// What is wrong with a text that should be a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CounterError {
+pub enum StepSizeError {
     /// Not a number, or less than 1: `EINVAL`.
     Invalid,
-    /// More than [`Counter::MAX`], or than 64 bits: `ERANGE`.
+    /// More than [`StepSize::MAX`], or than 64 bits: `ERANGE`.
     TooLarge,
 }
 
-impl Counter {
+impl StepSize {
     /// Largest counter.
     pub const MAX: u64 = 1_000_000_000;
     /// Longest text: its digits and a newline.
@@ -32,17 +32,17 @@ impl Counter {
 
     /// Reads a decimal number as the kernel's own files do: a `+` before it and one newline
     /// after it are fine.
-    pub fn parse(text: &[u8]) -> Result<Self, CounterError> {
+    pub fn parse(text: &[u8]) -> Result<Self, StepSizeError> {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
         let digits = text.strip_prefix(b"+").unwrap_or(text);
         let number = match decimal::digits(digits) {
-            Err(NumberError::Malformed) => return Err(CounterError::Invalid),
-            Err(NumberError::TooLarge) => return Err(CounterError::TooLarge),
+            Err(NumberError::Malformed) => return Err(StepSizeError::Invalid),
+            Err(NumberError::TooLarge) => return Err(StepSizeError::TooLarge),
             Ok(number) => number,
         };
         match NonZeroU64::new(number) {
-            None => Err(CounterError::Invalid),
-            Some(number) if number.get() > Self::MAX => Err(CounterError::TooLarge),
+            None => Err(StepSizeError::Invalid),
+            Some(number) if number.get() > Self::MAX => Err(StepSizeError::TooLarge),
             // INVARIANT: checked on this line and the one above.
             Some(number) => Ok(Self(number)),
         }
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
     use std::string::String;
 
-    fn parsed(text: &str) -> Result<u64, CounterError> {
-        Counter::parse(text.as_bytes()).map(|counter| counter.get().get())
+    fn parsed(text: &str) -> Result<u64, StepSizeError> {
+        StepSize::parse(text.as_bytes()).map(|counter| counter.get().get())
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
             "", "\n", "0", "0\n", "-1", "abc", "1 ", " 1", "1\n\n", "1\r\n", "1x", "0x10", "+",
             "++1", "+-1", "1.5", "1e3", "1\0",
         ] {
-            assert_eq!(parsed(text), Err(CounterError::Invalid), "{text:?}");
+            assert_eq!(parsed(text), Err(StepSizeError::Invalid), "{text:?}");
         }
     }
 
@@ -103,15 +103,15 @@ mod tests {
             "18446744073709551616\n",
             "99999999999999999999999999999999",
         ] {
-            assert_eq!(parsed(text), Err(CounterError::TooLarge), "{text:?}");
+            assert_eq!(parsed(text), Err(StepSizeError::TooLarge), "{text:?}");
         }
     }
 
     #[test]
     fn the_longest_text_fits_exactly() {
-        let mut out = [0; Counter::TEXT];
-        let length = Counter::parse(b"1000000000").unwrap().write(&mut out);
+        let mut out = [0; StepSize::TEXT];
+        let length = StepSize::parse(b"1000000000").unwrap().write(&mut out);
         assert_eq!(String::from_utf8_lossy(&out[..length]), "1000000000\n");
-        assert_eq!(length, Counter::TEXT);
+        assert_eq!(length, StepSize::TEXT);
     }
 }
