@@ -12,6 +12,7 @@
 #error "xt_pktstat needs Linux 5.10 or newer"
 #endif
 
+#include <linux/clocksource.h>
 #include <linux/ftrace.h>
 #include <linux/hrtimer.h>
 #include <linux/proc_fs.h>
@@ -110,6 +111,12 @@ static inline u32 pktstat_ticks_khz(void)
 {
 	return check_tsc_unstable() ? 0 : tsc_khz;
 }
+
+/* What user space may read from the TSC, Rust may too. */
+static inline bool pktstat_goes_by_ticks(const struct clocksource *source)
+{
+	return source->vdso_clock_mode == VDSO_CLOCKMODE_TSC;
+}
 #else
 static inline u64 pktstat_ticks(void)
 {
@@ -119,6 +126,11 @@ static inline u64 pktstat_ticks(void)
 static inline u32 pktstat_ticks_khz(void)
 {
 	return 0;
+}
+
+static inline bool pktstat_goes_by_ticks(const struct clocksource *source)
+{
+	return false;
 }
 #endif
 

@@ -3,17 +3,14 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
-#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/poll.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
-#include <linux/wait.h>
 
 #include "compat.h"
 #include "module.h"
@@ -99,61 +96,6 @@ void pktstat_shim_unlock(struct pktstat_mutex *it)
 u64 pktstat_shim_now_ns(void)
 {
 	return ktime_get_real_ns();
-}
-
-u32 pktstat_shim_ticks_khz(void)
-{
-	return pktstat_ticks_khz();
-}
-
-struct pktstat_timer {
-	struct hrtimer timer;
-	raw_spinlock_t lock;
-};
-
-static enum hrtimer_restart pktstat_timer_fires(struct hrtimer *timer)
-{
-	struct pktstat_timer *it = container_of(timer, struct pktstat_timer,
-						timer);
-
-	wake_up_poll(pktstat_pollers(it), EPOLLIN | EPOLLRDNORM);
-	return HRTIMER_NORESTART;
-}
-
-struct pktstat_timer *pktstat_shim_timer_new(void)
-{
-	struct pktstat_timer *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
-
-	if (!it)
-		return NULL;
-	raw_spin_lock_init(&it->lock);
-	/* Not the wall clock: a step back would put off who waits for long. */
-	hrtimer_setup(&it->timer, pktstat_timer_fires, CLOCK_MONOTONIC,
-		      HRTIMER_MODE_ABS_SOFT);
-	return it;
-}
-
-void pktstat_shim_timer_free(struct pktstat_timer *it)
-{
-	if (it)
-		hrtimer_cancel(&it->timer);
-	kfree(it);
-}
-
-/*
- * A timer that has expired runs after the network's softirqs: a packet of the
- * next window, seen in between, must not put it off.
- */
-void pktstat_shim_timer_start(struct pktstat_timer *it, u64 in_ns)
-{
-	ktime_t at = ktime_add_ns(ktime_get(), in_ns);
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&it->lock, flags);
-	if (!hrtimer_is_queued(&it->timer) ||
-	    ktime_before(at, hrtimer_get_expires(&it->timer)))
-		hrtimer_start(&it->timer, at, HRTIMER_MODE_ABS_SOFT);
-	raw_spin_unlock_irqrestore(&it->lock, flags);
 }
 
 void pktstat_shim_warn(const char *text, size_t len)

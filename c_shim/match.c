@@ -45,30 +45,27 @@ struct pktstat_net {
 	void *state;
 };
 
-typedef void (*count_fn)(const struct sk_buff *skb, void *block, u64 ticks,
-			 u32 len);
-
-static __always_inline bool irqs_off(const struct sk_buff *skb, void *block,
-				     count_fn count)
+bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
 {
 	unsigned long flags;
 
 	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
 	local_irq_save(flags);
-	count(skb, this_cpu_ptr(pktstat_to_percpu(block)), pktstat_ticks(),
-	      skb->len);
+	pktstat_rs_roll_over(this_cpu_ptr(pktstat_to_percpu(block)),
+			     pktstat_ticks(), skb->len);
 	local_irq_restore(flags);
 	return true;
 }
 
-bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
-{
-	return irqs_off(skb, block, pktstat_rs_roll_over);
-}
-
 bool pktstat_shim_recount(const struct sk_buff *skb, void *block)
 {
-	return irqs_off(skb, block, pktstat_rs_recount);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	pktstat_rs_recount(this_cpu_ptr(pktstat_to_percpu(block)),
+			   pktstat_ticks(), skb->len);
+	local_irq_restore(flags);
+	return true;
 }
 
 /*
@@ -98,10 +95,11 @@ static int ip_end(const struct sk_buff *skb, int at)
 }
 
 /*
- * The sum that qdisc_pkt_len_init() does, from the network header on: each
- * segment but the first repeats the headers, those of tunnels too.
+ * Frames and bytes of a packet's segments on the wire: the sum that
+ * qdisc_pkt_len_init() does, from the network header on; each segment but the
+ * first repeats the headers, those of tunnels too.
  */
-void pktstat_shim_wire(const struct sk_buff *skb, u32 *frames, u64 *bytes)
+static void on_the_wire(const struct sk_buff *skb, u64 *frames, u64 *bytes)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	unsigned int headers, segments;
@@ -146,6 +144,20 @@ void pktstat_shim_wire(const struct sk_buff *skb, u32 *frames, u64 *bytes)
 	}
 }
 
+bool pktstat_shim_roll_over_wire(const struct sk_buff *skb, void *block)
+{
+	u64 frames, bytes;
+	unsigned long flags;
+
+	/* Headers may be many: with interrupts on. */
+	on_the_wire(skb, &frames, &bytes);
+	local_irq_save(flags);
+	pktstat_rs_roll_over_wire(this_cpu_ptr(pktstat_to_percpu(block)),
+				  pktstat_ticks(), frames, bytes);
+	local_irq_restore(flags);
+	return true;
+}
+
 static int pktstat_mt_check(const struct xt_mtchk_param *par)
 {
 	const struct pktstat_net *net = net_generic(par->net, net_id);
@@ -154,7 +166,7 @@ static int pktstat_mt_check(const struct xt_mtchk_param *par)
 	kgid_t group = make_kgid(par->net->user_ns, pktstat_gid);
 
 	/* An id that the namespace does not have: root of the machine. */
-	return pktstat_rs_check(net->state, par->matchinfo,
+	return pktstat_rs_check(net->state, par->matchinfo, par->net,
 				uid_valid(owner) ? __kuid_val(owner) : 0,
 				gid_valid(group) ? __kgid_val(group) : 0);
 }
@@ -233,7 +245,6 @@ static int __init pktstat_init(void)
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
 
 	pktstat_clock_init();
-	pktstat_proc_init();
 	err = register_pernet_subsys(&pktstat_net_ops);
 	if (err)
 		goto err_clock;
@@ -258,8 +269,8 @@ err_matches:
 err_net:
 	unregister_pernet_subsys(&pktstat_net_ops);
 err_clock:
-	pktstat_proc_exit();
 	pktstat_clock_exit();
+	pktstat_pollers_exit();
 	return err;
 }
 
@@ -269,8 +280,8 @@ static void __exit pktstat_exit(void)
 	pktstat_kstat_exit();
 	xt_unregister_matches(pktstat_mt_reg, ARRAY_SIZE(pktstat_mt_reg));
 	unregister_pernet_subsys(&pktstat_net_ops);
-	pktstat_proc_exit();
 	pktstat_clock_exit();
+	pktstat_pollers_exit();
 }
 
 module_init(pktstat_init);

@@ -21,18 +21,13 @@ static inline void *pktstat_from_percpu(void __percpu *block)
 }
 
 /* Tells Rust of each change of the wall clock. */
-#ifdef CONFIG_X86_64
 void pktstat_clock_init(void);
 void pktstat_clock_exit(void);
-#else
-static inline void pktstat_clock_init(void) {}
-static inline void pktstat_clock_exit(void) {}
-#endif
 
-/* The pollers of a counter wait here; see proc.c. */
-struct wait_queue_head *pktstat_pollers(const void *key);
-void pktstat_proc_init(void);
-void pktstat_proc_exit(void);
+/* Wakes the pollers of all counters. Process context. */
+void pktstat_wake_all(void);
+/* Waits for the pollers of counters that are gone. */
+void pktstat_pollers_exit(void);
 
 /*
  * Whether the current task may do this with kstat and update_stats. Reading:

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The files of a counter. */
 
-#include <linux/delay.h>
 #include <linux/fs.h>
-#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/poll.h>
 #include <linux/proc_fs.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/wait.h>
+#include <net/net_namespace.h>
 
 #include "compat.h"
 #include "module.h"
@@ -23,55 +21,13 @@ module_param(perms, uint, 0400);
 MODULE_PARM_DESC(perms, "mode of the files in /proc/net/xt_pktstat");
 
 /*
- * A counter's files can go while somebody polls them, and a poller takes its
- * entry off the wait queue only after that. So the wait queues belong to the
- * module, not to a counter: its timer's address selects one, a stranger's
- * wake-up is spurious, and only unloading has to wait for the pollers.
+ * A read may be kept waiting for ever, by the page that it writes to. The
+ * removal of a file waits for whoever reads it, and a namespace's teardown is
+ * everybody's: so while it is read, the namespace is kept.
  */
-#define POLLERS_BITS 6
-static struct wait_queue_head pollers[1 << POLLERS_BITS];
-
-struct wait_queue_head *pktstat_pollers(const void *key)
+static struct net *keep_net(struct file *file)
 {
-	return &pollers[hash_ptr(key, POLLERS_BITS)];
-}
-
-void pktstat_shim_poll_wait(const struct pktstat_timer *timer,
-			    struct file *file, struct poll_table_struct *table)
-{
-	poll_wait(file, pktstat_pollers(timer), table);
-}
-
-void pktstat_shim_wake(const struct pktstat_timer *timer)
-{
-	wake_up_poll(pktstat_pollers(timer), EPOLLIN | EPOLLRDNORM | EPOLLHUP);
-}
-
-void __init pktstat_proc_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(pollers); i++)
-		init_waitqueue_head(&pollers[i]);
-}
-
-/*
- * The files are gone, so nobody comes to wait; who still waits is sent away.
- * epoll leaves the queue at once, and RCU tells when it has looked at it for
- * the last time; poll() and select() leave it when they run.
- */
-void pktstat_proc_exit(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(pollers); i++)
-		/* Nobody is added any more, so there is no race to lose. */
-		while (waitqueue_active(&pollers[i])) {
-			__wake_up(&pollers[i], TASK_NORMAL, 0,
-				  poll_to_key(EPOLLHUP | POLLFREE));
-			msleep(20);
-		}
-	synchronize_rcu();
+	return maybe_get_net(proc_get_parent_data(file_inode(file)));
 }
 
 static int data_open(struct inode *inode, struct file *file)
@@ -84,8 +40,15 @@ static int data_open(struct inode *inode, struct file *file)
 static ssize_t data_read(struct file *file, char __user *to, size_t len,
 			 loff_t *pos)
 {
-	return pktstat_rs_data_read(file->private_data, (__force void *)to,
+	struct net *net = keep_net(file);
+	ssize_t done;
+
+	if (!net)
+		return -EIO;
+	done = pktstat_rs_data_read(file->private_data, (__force void *)to,
 				    len);
+	put_net(net);
+	return done;
 }
 
 static __poll_t data_poll(struct file *file, struct poll_table_struct *table)
@@ -130,8 +93,14 @@ static ssize_t status_read(struct file *file, char __user *to, size_t len,
 			   loff_t *pos)
 {
 	const struct text *text = file->private_data;
+	struct net *net = keep_net(file);
+	ssize_t done;
 
-	return simple_read_from_buffer(to, len, pos, text->bytes, text->len);
+	if (!net)
+		return -EIO;
+	done = simple_read_from_buffer(to, len, pos, text->bytes, text->len);
+	put_net(net);
+	return done;
 }
 
 static int status_release(struct inode *inode, struct file *file)
@@ -148,9 +117,10 @@ static const struct proc_ops status_ops = {
 };
 
 struct proc_dir_entry *pktstat_shim_proc_dir(const char *name,
-					     struct proc_dir_entry *parent)
+					     struct proc_dir_entry *parent,
+					     void *net)
 {
-	return proc_mkdir(name, parent);
+	return proc_mkdir_data(name, 0, parent, net);
 }
 
 static int create(const char *name, struct proc_dir_entry *dir,
@@ -187,4 +157,9 @@ size_t pktstat_shim_copy_to_user(void *to, const void *from, size_t len)
 {
 	cond_resched();
 	return copy_to_user((__force void __user *)to, from, len);
+}
+
+bool pktstat_shim_signal_pending(void)
+{
+	return signal_pending(current);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The door between the halves, read by gcc and by bindgen.
+ * The boundary between the halves, read by gcc and by bindgen.
  *
  * pktstat_shim_*: C, called by Rust. pktstat_rs_*: Rust, called by C. A
  * pointer that Rust gets here is opaque to it unless this file says what it
@@ -34,7 +34,8 @@ extern unsigned int pktstat_shim_max_memory_mib;
 extern unsigned int pktstat_shim_max_counters;
 
 bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
-int pktstat_rs_check(void *net_state, void *info, __u32 uid, __u32 gid);
+int pktstat_rs_check(void *net_state, void *info, void *net, __u32 uid,
+		     __u32 gid);
 void pktstat_rs_destroy(void *net_state, const void *info);
 void *pktstat_rs_net_init(struct proc_dir_entry *dir);
 void pktstat_rs_net_exit(void *net_state);
@@ -42,30 +43,33 @@ void pktstat_rs_net_exit(void *net_state);
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
  * whichever CPU that is, then Rust on its block, with ticks read there.
- * recount: the packet is in the tally already. Both return true, the match's
- * result.
+ * roll_over_wire: the packet counts as its segments on the wire. recount: it
+ * is counted already. All return true, the match's result.
  */
 bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block);
+bool pktstat_shim_roll_over_wire(const struct sk_buff *skb, void *block);
 bool pktstat_shim_recount(const struct sk_buff *skb, void *block);
-void pktstat_rs_roll_over(const struct sk_buff *skb, void *block, __u64 ticks,
-			  __u32 len);
-void pktstat_rs_recount(const struct sk_buff *skb, void *block, __u64 ticks,
-			__u32 len);
-/* Frames and bytes of a GSO packet's segments on the wire. */
-void pktstat_shim_wire(const struct sk_buff *skb, __u32 *frames, __u64 *bytes);
+void pktstat_rs_roll_over(void *block, __u64 ticks, __u64 bytes);
+void pktstat_rs_roll_over_wire(void *block, __u64 ticks, __u64 frames,
+			       __u64 bytes);
+void pktstat_rs_recount(void *block, __u64 ticks, __u64 bytes);
 
 /* clock.c */
 
-/* CLOCK_REALTIME from `ticks` on; see src/stat/clock.rs. mult 0: no ticks. */
+/* CLOCK_REALTIME from `ticks` on; see src/stat/clock.rs. */
 struct pktstat_line {
 	__u64 ticks;
 	__u64 base_ns;
 	__u64 fraction;
+	__s64 offset_ns;
 	__u32 mult;
+	__u32 nominal_mult;
 	__u32 shift;
+	__u32 khz;		/* of the ticks; 0: not to be relied on */
+	bool goes_by_ticks;
 };
 
-void pktstat_rs_clock_set(const struct pktstat_line *line);
+bool pktstat_rs_clock_set(const struct pktstat_line *line);
 
 /* kernel.c: memory, CPUs, locks, clocks, log */
 
@@ -84,7 +88,11 @@ void pktstat_shim_lock(struct pktstat_mutex *mutex);
 void pktstat_shim_unlock(struct pktstat_mutex *mutex);
 
 __u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
-__u32 pktstat_shim_ticks_khz(void);		/* 0: no ticks to rely on */
+
+void pktstat_shim_warn(const char *text, size_t len);	/* rate-limited */
+void pktstat_shim_bug(void);
+
+/* poll.c */
 
 /* Wakes its pollers in a while: the earliest that was asked for. */
 struct pktstat_timer *pktstat_shim_timer_new(void);
@@ -92,18 +100,18 @@ void pktstat_shim_timer_free(struct pktstat_timer *timer);
 void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 in_ns);
 
 /* Puts a poller among those of `timer`. */
-void pktstat_shim_poll_wait(const struct pktstat_timer *timer, struct file *file,
+void pktstat_shim_poll_wait(struct pktstat_timer *timer, struct file *file,
 			    struct poll_table_struct *table);
 /* Wakes the pollers of `timer` now. */
-void pktstat_shim_wake(const struct pktstat_timer *timer);
-
-void pktstat_shim_warn(const char *text, size_t len);	/* rate-limited */
-void pktstat_shim_bug(void);
+void pktstat_shim_wake(struct pktstat_timer *timer);
+/* The same when the files are gone: nobody can wait there any more. */
+void pktstat_shim_hang_up(struct pktstat_timer *timer);
 
 /* proc.c */
 
 struct proc_dir_entry *pktstat_shim_proc_dir(const char *name,
-					     struct proc_dir_entry *parent);
+					     struct proc_dir_entry *parent,
+					     void *net);
 int pktstat_shim_proc_data(struct proc_dir_entry *dir, void *counter,
 			   __u32 uid, __u32 gid);
 int pktstat_shim_proc_status(struct proc_dir_entry *dir, void *counter,
@@ -111,6 +119,7 @@ int pktstat_shim_proc_status(struct proc_dir_entry *dir, void *counter,
 void pktstat_shim_proc_remove(struct proc_dir_entry *entry);
 /* Bytes that could not be copied. May sleep. */
 size_t pktstat_shim_copy_to_user(void *to, const void *from, size_t len);
+bool pktstat_shim_signal_pending(void);
 
 void *pktstat_rs_data_open(void *counter);
 ssize_t pktstat_rs_data_read(void *open, void *to, size_t len);

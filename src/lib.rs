@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The kernel half of xt_pktstat. See CONTRIBUTING.md for the picture of the house.
+//! The kernel half of xt_pktstat. See CONTRIBUTING.md for a picture of it.
 //!
 //! Everything but `kernel` and `module` is pure and is a library to the tools and to the host's tests.
 #![no_std]

@@ -7,8 +7,30 @@ use crate::decimal::{number, FirstDigits, Writer};
 
 /// The first line of `data`, once per open.
 pub const HEADER: &str = "# timestamp frames bytes\n";
+/// Comes before a row that is dated by another clock than the one before it: the clock was set back
+/// in between.
+pub const CLOCK_SET_BACK: &str = "# clock set back\n";
 /// Longest row: three 64-bit numbers of 20 digits, two spaces and a newline.
 pub const ROW_MAX: usize = 3 * 20 + 3;
+
+/// A line of `data` after the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A window.
+    Row(Row),
+    /// [`CLOCK_SET_BACK`].
+    ClockSetBack,
+}
+
+impl Line {
+    /// Reads one line, with its newline, strictly.
+    pub fn parse(line: &[u8]) -> Option<Line> {
+        if line == CLOCK_SET_BACK.as_bytes() {
+            return Some(Line::ClockSetBack);
+        }
+        Row::parse(line).map(Line::Row)
+    }
+}
 
 /// What one window counted, on all CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,6 +141,27 @@ mod tests {
             "1 / 3\n",
         ] {
             assert_eq!(Row::parse(line.as_bytes()), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_row_or_says_that_the_clock_was_set_back() {
+        let row = Row {
+            timestamp_ns: 1,
+            frames: 2,
+            bytes: 3,
+        };
+        assert_eq!(Line::parse(b"1 2 3\n"), Some(Line::Row(row)));
+        assert_eq!(Line::parse(b"# clock set back\n"), Some(Line::ClockSetBack));
+        for line in [
+            "# clock set back",
+            "# clock set\n",
+            "#\n",
+            "",
+            HEADER,
+            "# clock set back\n1 2 3\n",
+        ] {
+            assert_eq!(Line::parse(line.as_bytes()), None, "{line:?}");
         }
     }
 

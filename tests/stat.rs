@@ -72,20 +72,28 @@ fn calm() -> BoxedStrategy<Event> {
     .boxed()
 }
 
-/// What happens to some.
-fn wild() -> BoxedStrategy<Event> {
-    let advance = (0..TASKS, 0..4_usize, 20..70_000_u64);
+/// What happens to a counter when the clock is set.
+fn stepped() -> BoxedStrategy<Event> {
+    prop_oneof![12 => calm(), 3 => step().prop_map(Event::Step)].boxed()
+}
+
+fn step() -> impl Strategy<Value = i64> {
     let day = 86_400_000_000_000_i64;
-    let step = prop_oneof![
+    prop_oneof![
         -5_000..5_000_i64,
         -300_000_000..300_000_000_i64,
         -day..day,
         -400 * day..400 * day,
-    ];
+    ]
+}
+
+/// What happens to some.
+fn wild() -> BoxedStrategy<Event> {
+    let advance = (0..TASKS, 0..4_usize, 20..70_000_u64);
     prop_oneof![
         12 => calm(),
         8 => advance.prop_map(|(task, cpu, bytes)| Event::Advance { task, cpu, bytes }),
-        2 => step.prop_map(Event::Step),
+        2 => step().prop_map(Event::Step),
         2 => (0..READERS).prop_map(Event::Close),
     ]
     .boxed()
@@ -130,6 +138,14 @@ fn rows_are_the_sums_of_their_windows() {
         seen.faults,
         seen.woken,
     ] {
+        assert_ne!(seen, 0, "something was never explored");
+    }
+}
+
+#[test]
+fn rows_are_dated_by_the_clock_of_their_frames() {
+    let seen = explore("stepped", stepped(), 1_000);
+    for seen in [seen.rows, seen.exact, seen.back, seen.set_back, seen.woken] {
         assert_ne!(seen, 0, "something was never explored");
     }
 }

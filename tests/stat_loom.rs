@@ -15,13 +15,13 @@ use loom::sync::Arc;
 use loom::thread;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
-use xt_pktstat::stat::clock::{Clock, Line, Moment};
+use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::reading::Reading;
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
-use xt_pktstat::stat::window::{Run, Runs, Window};
+use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(10).unwrap();
@@ -41,29 +41,47 @@ impl Timer for Alarm {
     fn wake(&self) {}
 }
 
+/// What the kernel's clock says.
+#[derive(Default)]
+struct Wall(loom::sync::atomic::AtomicU64);
+
+impl RealTime for Wall {
+    fn now_ns(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 struct Counter {
+    clock: Clock<Wall>,
     shared: std::sync::Arc<Shared<Alarm>>,
     cpus: Vec<CpuCounter<Vec<Slot>, std::sync::Arc<Shared<Alarm>>>>,
 }
 
-fn moment(now_ns: u64) -> Moment {
+fn time(ns: u64) -> Time {
+    Time {
+        ns,
+        ..Time::default()
+    }
+}
+
+fn moment(ns: u64) -> Moment {
     Moment {
-        ticks: now_ns,
-        ticks_stable: false,
-        now_ns,
+        ticks: ns,
+        time: time(ns),
     }
 }
 
 impl Counter {
     fn new(cpus: usize, samples: usize) -> Self {
-        let window = Window::at(0, PERIOD_NS, Run::default());
-        let shared = Shared::new(PERIOD_NS, false, 0, Alarm::default());
+        let window = Window::at(time(0), PERIOD_NS);
+        let shared = Shared::new(PERIOD_NS, false, Alarm::default());
         let shared = std::sync::Arc::new(shared);
         let cpu = |_| {
             let slots = (0..=samples).map(|_| Slot::default()).collect();
             CpuCounter::new(window, slots, shared.clone())
         };
         Self {
+            clock: Clock::new(Wall::default()),
             cpus: (0..cpus).map(cpu).collect(),
             shared,
         }
@@ -71,15 +89,12 @@ impl Counter {
 
     /// A packet that comes when the deadline has passed.
     fn late(&self, cpu: usize, now_ns: u64) {
-        let (cpu, moment) = (&self.cpus[cpu], moment(now_ns));
-        if !cpu.count_forward(moment, 1, BYTES) {
-            cpu.count(moment, 1, BYTES);
-        }
+        self.cpus[cpu].count(&self.clock, moment(now_ns), 1, BYTES);
     }
 
     /// A packet that was added while a window ended.
     fn recount(&self, cpu: usize, now_ns: u64) {
-        self.cpus[cpu].recount(moment(now_ns), BYTES);
+        self.cpus[cpu].recount(&self.clock, moment(now_ns), BYTES);
     }
 
     /// The fast path's addition.
@@ -108,7 +123,7 @@ impl Reader {
     /// Looks, and says how many frames there were.
     fn look(&mut self, counter: &Counter, now_ns: u64) -> u64 {
         let cpus = &counter.cpus[..];
-        let standing = self.reading.standing(&counter.shared, &cpus, || now_ns);
+        let standing = self.reading.standing(&counter.shared, &cpus, time(now_ns));
         let totals = standing.totals;
         assert_eq!(totals.bytes, totals.frames * BYTES, "a look of two moments");
         totals.frames
@@ -119,7 +134,7 @@ impl Reader {
         let (shared, cpus) = (&counter.shared, &counter.cpus[..]);
         let count = self
             .reading
-            .take_rows(shared, &cpus, || 0, false, self.last, &mut rows);
+            .take_rows(shared, &cpus, None, self.last, &mut rows);
         let [taken] = rows;
         if count == 0 {
             return None;
@@ -147,7 +162,7 @@ impl Reader {
         assert_eq!(self.frames, frames, "conservation");
         assert_eq!(self.look(counter, LATE_NS), frames);
         let cpus = &counter.cpus[..];
-        let standing = self.reading.standing(&counter.shared, &cpus, || LATE_NS);
+        let standing = self.reading.standing(&counter.shared, &cpus, time(LATE_NS));
         assert_eq!(standing.queued, 0);
     }
 }
@@ -297,23 +312,28 @@ fn a_window_is_one_row_of_all_cpus() {
 }
 
 #[test]
-fn a_step_of_the_clock_is_one_run_to_all_cpus() {
+fn a_time_after_a_step_back_is_of_the_new_epoch() {
     explore(100, 3, || {
-        let runs = Arc::new(Runs::default());
-        let before = Window::at(LATE_NS, PERIOD_NS, Run::default());
-        let cpu = || {
-            let runs = runs.clone();
-            thread::spawn(move || {
-                let window = Window::at(55, PERIOD_NS, runs.after(before, 55, PERIOD_NS));
-                let next = Window::at(65, PERIOD_NS, runs.after(window, 65, PERIOD_NS));
-                (window, next)
-            })
+        let clock = Arc::new(Clock::new(Wall::default()));
+        let line = |offset_ns| Line {
+            offset_ns,
+            ..Line::default()
         };
-        for (window, next) in [cpu(), cpu()].map(|cpu| cpu.join().unwrap()) {
-            assert_eq!(window, Window::at(55, PERIOD_NS, Run::default().next()));
-            assert_eq!(next, Window::at(65, PERIOD_NS, Run::default().next()));
-            assert!(before.is_before(window) && window.is_before(next));
-        }
+        clock.real().0.store(1_000, Ordering::Release);
+        clock.set(line(1_000));
+        let kernel = thread::spawn({
+            let clock = clock.clone();
+            move || {
+                // The kernel's readers see its clock when it has told of it: a sequence keeps them.
+                clock.set(line(10));
+                clock.real().0.store(10, Ordering::Release);
+            }
+        });
+        let now = clock.now();
+        let next = Time::default().epoch.next();
+        assert!(now.ns == 1_000 || now.epoch == next, "{now:?}");
+        kernel.join().unwrap();
+        assert_eq!(clock.now().epoch, next);
     });
 }
 
@@ -327,7 +347,7 @@ fn a_poller_sees_the_packet_or_is_woken() {
         });
         let cpus = &counter.cpus[..];
         let mut reading = Reading::new(vec![Cursor::default(); 1]);
-        let is_ready = reading.poll(&counter.shared, &cpus, || 5, None);
+        let is_ready = reading.poll(&counter.shared, &cpus, || time(5), None);
         assert!(!is_ready, "a row of a window that is open");
         cpu.join().unwrap();
         // By the poller, who saw the packet, or by the CPU, which saw the request.
@@ -339,25 +359,30 @@ fn a_poller_sees_the_packet_or_is_woken() {
 #[test]
 fn the_clock_is_never_of_two_lines() {
     explore(1_000, 2, || {
-        let line = |ticks, base_ns| Line {
+        let line = |ticks, base_ns, offset_ns| Line {
             ticks,
             base_ns,
-            fraction: 0,
+            offset_ns,
             mult: 1,
-            shift: 0,
+            goes_by_ticks: true,
+            ..Line::default()
         };
-        let clock = Arc::new(Clock::default());
-        clock.set(line(0, 1_000));
+        let clock = Arc::new(Clock::new(Wall::default()));
+        clock.set(line(0, 2_000, 2_000));
         let kernel = thread::spawn({
             let clock = clock.clone();
             move || {
-                clock.set(line(10, 2_000));
+                clock.set(line(10, 1_000, 990));
                 clock.set(Line::default());
             }
         });
-        let at = clock.at(20);
-        assert!(matches!(at, None | Some(1_020 | 2_010)), "{at:?}");
+        let first = Time::default().epoch;
+        let at = clock
+            .at(20)
+            .map(|moment| (moment.time.ns, moment.time.epoch));
+        let is_whole = at.is_none_or(|at| at == (2_020, first) || at == (1_010, first.next()));
+        assert!(is_whole, "{at:?}");
         kernel.join().unwrap();
-        assert_eq!(clock.at(20), None);
+        assert!(clock.at(20).is_none());
     });
 }

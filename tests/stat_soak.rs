@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use xt_pktstat::row::Row;
-use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::reading::{Reading, Standing};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
-use xt_pktstat::stat::window::{Run, Window};
+use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
 const CPUS: u64 = 2;
@@ -43,8 +43,18 @@ impl Timer for NoTimer {
 type Shared = Arc<cpu::Shared<NoTimer>>;
 type Cpu = CpuCounter<Vec<Slot>, Shared>;
 
+/// A clock that is never asked.
+struct Unasked;
+
+impl RealTime for Unasked {
+    fn now_ns(&self) -> u64 {
+        panic!("asked for the time")
+    }
+}
+
 struct Counter {
     began: Instant,
+    clock: Clock<Unasked>,
     shared: Shared,
     cpus: Vec<Cpu>,
 }
@@ -55,17 +65,34 @@ struct Sum {
     bytes: u64,
 }
 
+fn time(ns: u64) -> Time {
+    Time {
+        ns,
+        ..Time::default()
+    }
+}
+
 impl Counter {
     fn new() -> Self {
-        let window = Window::at(START_NS, PERIOD_NS, Run::default());
         // A tick is a ns.
-        let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, 1_000_000, NoTimer));
+        let clock = Clock::new(Unasked);
+        clock.set(Line {
+            base_ns: START_NS,
+            mult: 1 << 20,
+            shift: 20,
+            khz: 1_000_000,
+            goes_by_ticks: true,
+            ..Line::default()
+        });
+        let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, NoTimer));
+        let window = Window::at(time(START_NS), PERIOD_NS);
         let cpu = |_| {
             let slots = (0..=SAMPLES).map(|_| Slot::default()).collect();
             CpuCounter::new(window, slots, shared.clone())
         };
         Self {
             began: Instant::now(),
+            clock,
             cpus: (0..CPUS).map(cpu).collect(),
             shared,
         }
@@ -76,18 +103,14 @@ impl Counter {
         self.began.elapsed().as_nanos() as u64
     }
 
-    fn wall_ns(&self) -> u64 {
-        START_NS + self.ticks()
+    fn now(&self) -> Time {
+        time(START_NS + self.ticks())
     }
 
     fn count(&self, cpu: &Cpu, bytes: u64) {
         let ticks = self.ticks();
-        let moment = Moment {
-            ticks,
-            ticks_stable: true,
-            now_ns: START_NS + ticks,
-        };
-        assert!(cpu.count_forward(moment, 1, bytes), "the clock goes back");
+        let time = time(START_NS + ticks);
+        cpu.count(&self.clock, Moment { ticks, time }, 1, bytes);
     }
 
     /// A CPU's life: what it has sent.
@@ -151,8 +174,8 @@ impl<'a> Reader<'a> {
     fn read(&mut self, room: usize) -> bool {
         let (counter, reading) = (self.counter, &mut self.reading);
         let take = |last, again: bool, rows: &mut [Taken]| {
-            let (cpus, now_ns) = (&counter.cpus[..], || counter.wall_ns());
-            reading.take_rows(&counter.shared, &cpus, now_ns, !again, last, rows)
+            let now = (!again).then(|| counter.now());
+            reading.take_rows(&counter.shared, &&counter.cpus[..], now, last, rows)
         };
         let text = &mut self.text;
         let copy = |_, bytes: &[u8]| {
@@ -236,8 +259,10 @@ fn many_packets_and_a_slow_reader() {
     while reader.read(4096) {}
 
     let cpus = &counter.cpus[..];
-    let now_ns = || counter.wall_ns();
-    let Standing { totals, queued } = reader.reading.standing(&counter.shared, &cpus, now_ns);
+    let Standing { totals, queued } =
+        reader
+            .reading
+            .standing(&counter.shared, &cpus, counter.now());
     println!(
         "{} packets in {} s: {} rows, {} windows merged, {} rows given back; sums {:?}",
         sent.frames,

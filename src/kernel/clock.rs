@@ -1,39 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What time it is.
+//! What time it is. Any context.
 
 use super::sys;
-use crate::stat::clock::{Clock, Moment};
+use crate::stat::clock::{Clock, RealTime};
+
+/// The kernel's own clock.
+pub struct Ktime;
+
+impl RealTime for Ktime {
+    #[inline(always)]
+    fn now_ns(&self) -> u64 {
+        // SAFETY: any context, and no argument.
+        unsafe { sys::pktstat_shim_now_ns() }
+    }
+}
 
 /// The kernel's wall clock over the ticks.
-pub static CLOCK: Clock = Clock::new();
-
-/// The wall clock, ns since the Unix epoch. Any context.
-pub fn now_ns() -> u64 {
-    // SAFETY: any context.
-    unsafe { sys::pktstat_shim_now_ns() }
-}
-
-/// How fast the ticks go; 0 where the kernel does not trust them. Any context.
-pub fn ticks_khz() -> u32 {
-    // SAFETY: any context.
-    unsafe { sys::pktstat_shim_ticks_khz() }
-}
-
-/// The moment of `ticks`, which were just read; `None` where only the kernel knows it.
-#[inline(always)]
-pub fn moment_at(ticks: u64) -> Option<Moment> {
-    CLOCK.at(ticks).map(|now_ns| Moment {
-        ticks,
-        ticks_stable: true,
-        now_ns,
-    })
-}
-
-/// The same, and where need be the kernel is asked.
-pub fn moment_of(ticks: u64) -> Moment {
-    moment_at(ticks).unwrap_or_else(|| Moment {
-        ticks,
-        ticks_stable: ticks_khz() != 0,
-        now_ns: now_ns(),
-    })
-}
+pub static CLOCK: Clock<Ktime> = Clock::new(Ktime);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Errors, and the three functions in which they cross the door.
+//! Errors, and how they are returned to C and come from there.
 
 use core::ffi::c_int;
 use core::num::NonZeroI32;

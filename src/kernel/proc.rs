@@ -16,12 +16,14 @@ use core::ptr::NonNull;
 /// Points to a directory of the kernel's that nobody else removes.
 pub struct Dir(NonNull<sys::proc_dir_entry>);
 
-/// Who owns the files of a network namespace, in the kernel's own ids.
+/// Whose files they are.
 #[derive(Clone, Copy)]
 pub struct Owner {
-    /// kuid.
+    /// The network namespace, which outlives its directories; only the shim follows it.
+    pub net: *mut c_void,
+    /// Its user, a kuid.
     pub uid: u32,
-    /// kgid.
+    /// Its group, a kgid.
     pub gid: u32,
 }
 
@@ -34,9 +36,9 @@ impl Dir {
     }
 
     /// The directory `name` in this one, where there must be none of that name.
-    pub fn dir(&self, name: &CStr) -> Result<Self> {
+    pub fn dir(&self, name: &CStr, owner: Owner) -> Result<Self> {
         // SAFETY: the parent lives as long as `self`, the name is a C string.
-        let raw = unsafe { sys::pktstat_shim_proc_dir(name.as_ptr(), self.0.as_ptr()) };
+        let raw = unsafe { sys::pktstat_shim_proc_dir(name.as_ptr(), self.0.as_ptr(), owner.net) };
         Ok(Self(from_alloc(raw)?))
     }
 }
@@ -95,7 +97,7 @@ impl<T: ForeignOwnable> Drop for Files<T> {
     }
 }
 
-// SAFETY: a directory of /proc is no task's, and the kernel locks the tree itself.
+// SAFETY: a directory of /proc is no task's, and the kernel locks the tree net.
 unsafe impl Send for Dir {}
 // SAFETY: as above.
 unsafe impl Sync for Dir {}

@@ -43,6 +43,14 @@ impl Timer {
     }
 }
 
+impl Timer {
+    /// Wakes the pollers for the last time: the files are gone, and nobody waits there any more.
+    pub fn hang_up(&self) {
+        // SAFETY: the timer lives as long as `self`.
+        unsafe { sys::pktstat_shim_hang_up(self.raw.as_ptr()) };
+    }
+}
+
 impl cpu::Timer for Timer {
     fn start(&self, in_ns: u64) {
         // SAFETY: the timer lives as long as `self`.

@@ -2,7 +2,7 @@
 //! A counter: what rules count into and files show. It lives as long as a rule refers to it.
 
 use crate::decimal::Writer;
-use crate::kernel::clock::{now_ns, ticks_khz};
+use crate::kernel::clock::CLOCK;
 use crate::kernel::error::Result;
 use crate::kernel::memory::{Arc, Array};
 use crate::kernel::mutex::{Mutex, Rank};
@@ -13,7 +13,7 @@ use crate::stat::cpu::{self, CpuCounter, Timer as _};
 use crate::stat::drain::{Cpus, Cursor, Taken};
 use crate::stat::fifo::Slot;
 use crate::stat::reading::Reading;
-use crate::stat::window::{Run, Window};
+use crate::stat::window::Window;
 use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -62,9 +62,9 @@ impl Counter {
     #[inline(never)]
     pub fn new(rule: &Rule) -> Result<Self> {
         let (period_ns, samples) = (rule.period_ns, rule.samples.get());
-        let shared = Shared::new(period_ns, rule.wire, ticks_khz(), Timer::new()?);
+        let shared = Shared::new(period_ns, rule.wire, Timer::new()?);
         let shared = Arc::new(shared)?;
-        let window = Window::at(now_ns(), period_ns, Run::default());
+        let window = Window::at(CLOCK.now(), period_ns);
         let blocks = PerCpu::new(|cpu| {
             let slots = Array::new(slot_count(samples), cpu)?;
             Ok(CpuCounter::new(window, slots, shared.clone()))
@@ -112,7 +112,8 @@ impl Counter {
     /// See [`Reading::take_rows`].
     pub fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
         let mut reading = self.reading.lock();
-        reading.take_rows(&self.shared, &self.blocks, now_ns, look, last, rows)
+        let now = look.then(|| CLOCK.now());
+        reading.take_rows(&self.shared, &self.blocks, now, last, rows)
     }
 
     /// See [`Reading::give_back`].
@@ -124,13 +125,13 @@ impl Counter {
     /// See [`Reading::poll`].
     pub fn poll(&self, last: Option<Window>) -> bool {
         let mut reading = self.reading.lock();
-        reading.poll(&self.shared, &self.blocks, now_ns, last)
+        reading.poll(&self.shared, &self.blocks, || CLOCK.now(), last)
     }
 
     /// What its file says.
     pub fn status(&self) -> Status {
         let mut reading = self.reading.lock();
-        let standing = reading.standing(&self.shared, &self.blocks, now_ns);
+        let standing = reading.standing(&self.shared, &self.blocks, CLOCK.now());
         Status {
             period_ns: self.rule.period_ns.get(),
             samples: self.rule.samples.get().into(),

@@ -33,6 +33,10 @@ impl Open {
     /// `to` is a reader's buffer of `len` bytes.
     unsafe fn read(&self, to: *mut c_void, len: usize) -> Result<usize> {
         let copy = |at: usize, bytes: &[u8]| {
+            // SAFETY: process context. What has come so far is enough for whoever wants it to end.
+            if at != 0 && unsafe { sys::pktstat_shim_signal_pending() } {
+                return 0;
+            }
             // SAFETY: `at` is below `len` and so are the bytes from there on; a bad `to` is found
             // by the copying itself.
             let missed = unsafe {
@@ -98,7 +102,9 @@ unsafe extern "C" fn pktstat_rs_data_poll(
     // SAFETY: the poll callback's own. Before the look, or a wake-up could be missed.
     unsafe { open.counter.timer().poll_wait(file, table) };
     let delivery = open.delivery.lock();
-    !delivery.pending().is_empty() || open.counter.poll(delivery.last())
+    // Also where a row is pending: the look is for what comes after it.
+    let is_ready = open.counter.poll(delivery.last());
+    is_ready || !delivery.pending().is_empty()
 }
 
 /// Closes `data`.

@@ -2,8 +2,8 @@
 //! The packet's way: the match callback, and what it calls at a window's end.
 
 use super::counter::Block;
-use crate::abi::Info;
-use crate::kernel::clock::{moment_at, moment_of};
+use crate::abi::{Info, FLAG_WIRE};
+use crate::kernel::clock::CLOCK;
 use crate::kernel::percpu::PerCpu;
 use crate::kernel::sys;
 #[cfg(target_arch = "x86_64")]
@@ -40,8 +40,16 @@ unsafe extern "C" fn pktstat_rs_match(
     // SAFETY: `block` is the handle of blocks that live as long as the rule.
     match unsafe { count_fast(block, len) } {
         Fast::Counted => true,
-        // SAFETY: as above; `skb` is a packet.
-        Fast::Late => unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) },
+        Fast::Late => {
+            // SAFETY: as above.
+            if unsafe { (*info).flags } & FLAG_WIRE == 0 {
+                // SAFETY: as above; `skb` is a packet.
+                unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) }
+            } else {
+                // SAFETY: as above.
+                unsafe { sys::pktstat_shim_roll_over_wire(skb, block as *mut c_void) }
+            }
+        }
         // SAFETY: as above.
         Fast::Moved => unsafe { sys::pktstat_shim_recount(skb, block as *mut c_void) },
     }
@@ -116,7 +124,7 @@ unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
 #[cfg(target_arch = "x86_64")]
 const _: () = assert!(Block::TALLY_OFFSET == 0);
 
-/// Counts a packet that came after the deadline.
+/// Counts a packet of `bytes` that came after the deadline.
 ///
 /// What a packet that opens a window costs is this function: it calls nothing, or nothing comes
 /// after the call, so that little is to be saved.
@@ -124,40 +132,33 @@ const _: () = assert!(Block::TALLY_OFFSET == 0);
 /// # Safety
 ///
 /// Called by the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks`
-/// were just read, `skb` is the rule's packet of `len` bytes.
+/// were just read.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_roll_over(
-    skb: *const sys::sk_buff,
-    block: *mut c_void,
-    ticks: u64,
-    len: u32,
-) {
-    // SAFETY: a block lives as long as the rules of its counter, one of which calls.
-    let its = unsafe { PerCpu::<Block>::value_at(block) };
-    if let Some(moment) = moment_at(ticks) {
-        if its.count_forward(moment, 1, len.into()) {
-            return;
-        }
+unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, ticks: u64, bytes: u64) {
+    if let Some(moment) = CLOCK.at(ticks) {
+        // SAFETY: a block lives as long as the rules of its counter, one of which calls.
+        let block = unsafe { PerCpu::<Block>::value_at(block) };
+        return block.count(&CLOCK, moment, 1, bytes);
     }
     // SAFETY: as for this function.
-    unsafe { roll_over_slowly(skb, block, ticks, len) };
+    unsafe { pktstat_rs_roll_over_wire(block, ticks, 1, bytes) };
 }
 
-/// The same where the packet must be looked at, or the clock asked, or was set back.
+/// The same for a packet that counts as so many frames and bytes, or where the clock has to be asked.
 ///
 /// # Safety
 ///
 /// As [`pktstat_rs_roll_over`].
-#[inline(never)]
-unsafe fn roll_over_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: u64, len: u32) {
-    // SAFETY: as in the caller.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_roll_over_wire(
+    block: *mut c_void,
+    ticks: u64,
+    frames: u64,
+    bytes: u64,
+) {
+    // SAFETY: as in `pktstat_rs_roll_over`.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
-    let (mut frames, mut bytes) = (1_u32, u64::from(len));
-    if block.shared().wire() {
-        // SAFETY: `skb` is the packet that the match was called with; two numbers of ours.
-        unsafe { sys::pktstat_shim_wire(skb, &raw mut frames, &raw mut bytes) };
-    }
-    block.count(moment_of(ticks), frames.into(), bytes);
+    block.count(&CLOCK, CLOCK.moment(ticks), frames, bytes);
 }
 
 /// Puts a packet that was counted while a window ended, or the task moved, into the window that it
@@ -165,15 +166,10 @@ unsafe fn roll_over_slowly(skb: *const sys::sk_buff, block: *mut c_void, ticks: 
 ///
 /// # Safety
 ///
-/// As [`pktstat_rs_roll_over`].
+/// As [`pktstat_rs_roll_over`]; the packet has `bytes`.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_recount(
-    _skb: *const sys::sk_buff,
-    block: *mut c_void,
-    ticks: u64,
-    len: u32,
-) {
+unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, bytes: u64) {
     // SAFETY: a block lives as long as the rules of its counter, one of which calls.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
-    block.recount(moment_of(ticks), len.into());
+    block.recount(&CLOCK, CLOCK.moment(ticks), bytes);
 }

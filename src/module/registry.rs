@@ -16,7 +16,6 @@ use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::proc::{Dir, Files, Owner};
 use crate::kernel::sys;
 use crate::rule::{Label, Rule};
-use crate::stat::cpu::Timer;
 use core::ffi::{c_int, c_void, CStr};
 use core::ptr::NonNull;
 
@@ -140,7 +139,7 @@ fn publish(counter: &Arc<Counter>, parent: &Dir, owner: Owner) -> Result<Files<A
     counter.write_label(&mut Writer::new(&mut name));
     let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
     // SAFETY: the callbacks are those of `data`, which expect an `Arc<Counter>`.
-    unsafe { Files::new(parent.dir(name)?, counter.clone(), owner) }
+    unsafe { Files::new(parent.dir(name, owner)?, counter.clone(), owner) }
 }
 
 impl Registry {
@@ -222,7 +221,7 @@ impl Registry {
         }
         // Its name is free when the directory is gone, and not before.
         entry.files = None;
-        entry.counter.timer().wake();
+        entry.counter.timer().hang_up();
         let rest = entry.next.take();
         let released = core::mem::replace(link, rest);
         self.counters = self.counters.wrapping_sub(1);
@@ -237,7 +236,7 @@ impl Registry {
             if let Some(files) = entry.files.take() {
                 files.gone();
             }
-            entry.counter.timer().wake();
+            entry.counter.timer().hang_up();
             link = &mut entry.next;
         }
     }
@@ -260,12 +259,13 @@ fn check(net: &Arc<Net>, info: &mut Info, owner: Owner) -> Result {
 ///
 /// # Safety
 ///
-/// Called by x_tables: `net` is what [`pktstat_rs_net_init`] returned for a live namespace, `info` a
-/// rule config that nobody else uses.
+/// Called by x_tables: `net` is what [`pktstat_rs_net_init`] returned for a live namespace, `itself`
+/// the kernel's own, `info` a rule config that nobody else uses.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_check(
     net: *mut c_void,
     info: *mut c_void,
+    itself: *mut c_void,
     uid: u32,
     gid: u32,
 ) -> c_int {
@@ -275,7 +275,12 @@ unsafe extern "C" fn pktstat_rs_check(
     };
     // SAFETY: the rule's config, which is x_tables' and lent for the call.
     let info = unsafe { &mut *info.cast::<Info>() };
-    from_result(check(&net, info, Owner { uid, gid }))
+    let owner = Owner {
+        net: itself,
+        uid,
+        gid,
+    };
+    from_result(check(&net, info, owner))
 }
 
 /// A rule is gone, and no packet is in it any more. Process context.

@@ -7,14 +7,16 @@
 use super::drain::Taken;
 use super::window::Window;
 use crate::decimal::{FirstDigits, Writer};
-use crate::row::{HEADER, ROW_MAX};
+use crate::row::{CLOCK_SET_BACK, HEADER, ROW_MAX};
 use core::num::NonZeroU64;
 use core::ops::DerefMut;
 
 /// Rows that are taken at once, and with one copy brought to the reader.
 pub const ROWS: usize = 16;
 /// Room for their text.
-pub const TEXT: usize = ROWS * ROW_MAX;
+pub const TEXT: usize = ROWS * LINES_MAX;
+/// A row, and the line before it.
+const LINES_MAX: usize = ROW_MAX + CLOCK_SET_BACK.len();
 
 const _: () = assert!(HEADER.len() <= TEXT);
 
@@ -49,7 +51,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
     /// Reads up to `room` bytes: what is left of the last text, then rows after rows.
     ///
     /// `take` takes the next rows for a reader whose last one was of the window it is given, as
-    /// many as it has a place for, and is told whether this read has taken some already. `copy`
+    /// many as there are places for; `true`: this read has taken some already. `copy`
     /// brings bytes to a place in the reader's buffer and returns how many arrived.
     ///
     /// Returns how many bytes arrived in all; `None` where there were some and none did.
@@ -65,7 +67,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
         while done < room {
             if self.at == self.end {
                 // What is sure to fit: the reader has all of them, or it is a fault.
-                let most = (room.wrapping_sub(done) / ROW_MAX).clamp(1, ROWS);
+                let most = (room.wrapping_sub(done) / LINES_MAX).clamp(1, ROWS);
                 let places = self.rows.get_mut(..most).unwrap_or_default();
                 self.row_count = take(self.last, again, places);
                 again = true;
@@ -93,6 +95,10 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
         let mut writer = Writer::new(&mut self.text);
         let mut first = FirstDigits::default();
         for taken in self.rows.get(..self.row_count).unwrap_or_default() {
+            let epoch = taken.window.epoch();
+            if self.last.is_some_and(|last| last.epoch() != epoch) {
+                writer.bytes(CLOCK_SET_BACK.as_bytes());
+            }
             taken.row(period_ns).append(&mut writer, &mut first);
             self.last = Some(taken.window);
         }
@@ -102,7 +108,9 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
     /// The rows that the reader has not got, or not all of.
     pub fn pending(&self) -> &[Taken] {
         let got = self.text.get(..self.at).unwrap_or_default();
-        let got = got.iter().filter(|byte| **byte == b'\n').count();
+        let lines = got.split_inclusive(|byte| *byte == b'\n');
+        let is_row = |line: &&[u8]| line.ends_with(b"\n") && !line.starts_with(b"#");
+        let got = lines.filter(is_row).count();
         self.rows.get(got..self.row_count).unwrap_or_default()
     }
 

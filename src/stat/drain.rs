@@ -8,7 +8,7 @@
 use super::cpu::CpuCounter;
 use super::fifo::{self, is_beyond, Mark, Slot};
 use super::tally::Snapshot;
-use super::window::Window;
+use super::window::{Time, Window};
 use crate::row::Row;
 use core::num::NonZeroU64;
 use core::ops::Deref;
@@ -76,25 +76,16 @@ pub struct Totals {
     pub merged: u64,
 }
 
-/// The wall clock before and after the tallies were looked at, as window indices.
-#[derive(Clone, Copy, Default)]
-struct Now {
-    before: u64,
-    after: u64,
-}
-
-impl Now {
-    /// Whether every CPU has left `window`. A window that lies in the future was left too: by
-    /// stepping the clock back.
-    fn has_left(self, window: Window) -> bool {
-        window.index() < self.before || window.index() > self.after
-    }
-}
-
 /// What the readers of a counter share.
+///
+/// # Invariants
+///
+/// Each cursor's totals are what was taken of its CPU, so all rows taken, less what was returned, are
+/// the sum of the cursors' totals.
 #[derive(Default)]
 pub struct Drain {
-    now: Now,
+    /// The window that was open before the tallies were looked at.
+    now: Window,
     returned: Option<Taken>,
 }
 
@@ -146,20 +137,20 @@ fn behind(last: Option<Window>, window: Window) -> Window {
 }
 
 impl Drain {
-    /// Looks at every CPU anew. `now_ns` reads the wall clock.
+    /// Looks at every CPU anew. `now` was just read: what is counted from here on is counted in its
+    /// window or a later one.
     pub fn look(
         &mut self,
         cpus: &impl Cpus,
         cursors: &mut [Cursor],
         period_ns: NonZeroU64,
-        mut now_ns: impl FnMut() -> u64,
+        now: Time,
     ) {
-        self.now.before = now_ns() / period_ns;
-        for (cpu, cursor) in cpus.each().zip(&mut *cursors) {
+        self.now = Window::at(now, period_ns);
+        for (cpu, cursor) in cpus.each().zip(cursors) {
             cursor.seen = cpu.tally().snapshot();
             cursor.find(cpu);
         }
-        self.now.after = now_ns() / period_ns;
     }
 
     /// The window of the next row for a reader whose last row was of `last`, as far as seen at
@@ -173,9 +164,25 @@ impl Drain {
             .reduce(Window::earlier)
     }
 
-    /// Whether the row of `window` can be taken: every CPU has left it.
+    /// Whether the row of `window` can be taken: every CPU has left it. One of an older epoch was
+    /// left when the clock was set back.
     pub fn is_ready(&self, window: Window) -> bool {
-        self.now.has_left(window)
+        window.is_before(self.now)
+    }
+
+    /// The first window whose row comes when it has ended, for a reader whose last row was of `last`;
+    /// `None` where nothing was counted that is not ready.
+    pub fn awaited(&self, cursors: &[Cursor], last: Option<Window>) -> Option<Window> {
+        let open = |cursor: &Cursor| Some(cursor.seen.mark).filter(|mark| cursor.is_due(mark));
+        let due = cursors.iter().filter_map(|cursor| cursor.due);
+        cursors
+            .iter()
+            .filter_map(open)
+            .chain(due)
+            .map(|mark| mark.window)
+            .chain(self.next(cursors, last))
+            .filter(|window| !self.is_ready(*window))
+            .reduce(Window::earlier)
     }
 
     /// Takes the next rows for a reader whose last row was of `last`, as far as they are ready and
@@ -277,7 +284,7 @@ impl Drain {
             if cursor.due.is_some() {
                 let waiting = fifo::queued(cpu.slots(), cursor.seen.head, cursor.tail);
                 // Something was counted in the open window since, or it would not be open.
-                let ended = self.now.has_left(cursor.seen.mark.window);
+                let ended = self.is_ready(cursor.seen.mark.window);
                 queued = queued
                     .wrapping_add(waiting.into())
                     .wrapping_add(ended.into());

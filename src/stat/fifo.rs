@@ -23,6 +23,11 @@ pub fn is_beyond(total: u64, other: u64) -> bool {
 }
 
 /// Room for one [`Mark`].
+///
+/// # Invariants
+///
+/// Written by its CPU while it lies outside of tail and head, read by one reader while it lies
+/// between them.
 #[derive(Default)]
 pub struct Slot {
     window: AtomicU64,
@@ -30,7 +35,11 @@ pub struct Slot {
     bytes: AtomicU64,
 }
 
-/// The reader's end, on a cache line that the packet path reads only when a window turns.
+/// The reader's end, on a cache line that the packet path reads only when a window ends.
+///
+/// # Invariants
+///
+/// One reader at a time writes it.
 #[derive(Default)]
 pub struct Tail {
     position: AtomicU32,

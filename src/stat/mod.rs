@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The accounting: pure rooms, one noun a file. No unsafe, no clock, no allocation, no panic.
+//! The accounting: pure logic, one noun a file. No unsafe, no clock, no allocation, no panic.
 //!
 //! A CPU counts into its own [`tally::Tally`]; a window that closes leaves its totals in the
 //! CPU's [`fifo`]; [`drain`] merges what all CPUs closed into rows, and an open file's
@@ -16,6 +16,5 @@ pub mod drain;
 pub mod fifo;
 pub mod reading;
 pub mod tally;
-pub mod ticks;
 pub mod wake;
 pub mod window;

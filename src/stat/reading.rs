@@ -3,7 +3,7 @@
 
 use super::cpu::{Shared, Timer};
 use super::drain::{Cpus, Cursor, Drain, Taken, Totals};
-use super::window::Window;
+use super::window::{Time, Window};
 use core::ops::DerefMut;
 
 /// Where the readers stand. `Cursors`: one for each CPU.
@@ -30,29 +30,23 @@ impl<Cursors: DerefMut<Target = [Cursor]>> Reading<Cursors> {
         }
     }
 
-    fn look<T: Timer>(
-        &mut self,
-        shared: &Shared<T>,
-        cpus: &impl Cpus,
-        now_ns: impl FnMut() -> u64,
-    ) {
+    fn look<T: Timer>(&mut self, shared: &Shared<T>, cpus: &impl Cpus, now: Time) {
         self.drain
-            .look(cpus, &mut self.cursors, shared.period_ns(), now_ns);
+            .look(cpus, &mut self.cursors, shared.period_ns(), now);
     }
 
     /// Takes the next rows for a reader whose last one was of `last`, as far as they are ready, and
-    /// returns how many. `look`: at all CPUs anew, and not as they were last time.
+    /// returns how many. `now`: look at all CPUs anew, and do not take them as they were last time.
     pub fn take_rows<T: Timer>(
         &mut self,
         shared: &Shared<T>,
         cpus: &impl Cpus,
-        now_ns: impl FnMut() -> u64,
-        look: bool,
+        now: Option<Time>,
         last: Option<Window>,
         rows: &mut [Taken],
     ) -> usize {
-        if look {
-            self.look(shared, cpus, now_ns);
+        if let Some(now) = now {
+            self.look(shared, cpus, now);
         }
         self.drain.take_rows(cpus, &mut self.cursors, last, rows)
     }
@@ -68,30 +62,27 @@ impl<Cursors: DerefMut<Target = [Cursor]>> Reading<Cursors> {
         rows.iter().for_each(|taken| self.drain.give_back(*taken));
     }
 
-    /// Whether a row is ready for a reader whose last one was of `last`; if not, the pollers are
-    /// woken when one is.
+    /// Whether a row is ready for a reader whose last one was of `last`. In any case the pollers are
+    /// woken when the next one is: edge-triggered epoll does not report again what was there.
+    /// `now` reads the clock.
     pub fn poll<T: Timer>(
         &mut self,
         shared: &Shared<T>,
         cpus: &impl Cpus,
-        mut now_ns: impl FnMut() -> u64,
+        now: impl Fn() -> Time,
         last: Option<Window>,
     ) -> bool {
+        // Of what is counted from here on, the packet that opens a window sets the timer.
         shared.request().set();
-        self.look(shared, cpus, &mut now_ns);
-        match self.drain.next(&self.cursors, last) {
-            // Nothing was counted: the packet that opens a window sets the timer.
-            None => false,
-            Some(window) if self.drain.is_ready(window) => true,
-            Some(window) => {
-                let period_ns = shared.period_ns();
-                let end_ns = window.next().start_ns(period_ns);
-                // Not for longer than a window, whatever became of the clock meanwhile.
-                let rest_ns = end_ns.saturating_sub(now_ns()).min(period_ns.get());
-                shared.timer().start(rest_ns);
-                false
-            }
+        self.look(shared, cpus, now());
+        if let Some(window) = self.drain.awaited(&self.cursors, last) {
+            let period_ns = shared.period_ns();
+            let end_ns = window.next().start_ns(period_ns);
+            // Not for longer than a window: when the clock is set, all are woken anyway.
+            let rest_ns = end_ns.saturating_sub(now().ns).min(period_ns.get());
+            shared.timer().start(rest_ns);
         }
+        self.is_ready(last)
     }
 
     /// How the CPUs stand now.
@@ -99,9 +90,9 @@ impl<Cursors: DerefMut<Target = [Cursor]>> Reading<Cursors> {
         &mut self,
         shared: &Shared<T>,
         cpus: &impl Cpus,
-        now_ns: impl FnMut() -> u64,
+        now: Time,
     ) -> Standing {
-        self.look(shared, cpus, now_ns);
+        self.look(shared, cpus, now);
         Standing {
             totals: self.drain.totals(&self.cursors),
             queued: self.drain.queued(cpus, &self.cursors),

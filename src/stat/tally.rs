@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
+use super::clock::Moment;
 use super::fifo::{self, is_beyond, Mark, Slot, Tail};
-use super::window::{Run, Runs, Window};
+use super::window::{Time, Window};
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
 use core::ops::Deref;
@@ -17,6 +18,12 @@ const RECENT_FRAME: u64 = 1 << RECENT_FRAME_BIT;
 /// nor a move to another CPU can split, and without a look at anything but this line. At the
 /// deadline, every few milliseconds at the latest, [`Tally::count`] folds `recent` into the
 /// totals: 24 bits of frames and 40 of bytes are plenty for that time.
+///
+/// # Invariants
+///
+/// Its own CPU alone writes it, `recent` by single additions but within an update. `sequence` is odd
+/// during an update and even otherwise. `frames` and `bytes`, with what is in `recent`, are all that
+/// this CPU ever counted: nothing is subtracted or reset. See Documentation/concurrency.md.
 #[repr(C, align(64))]
 pub struct Tally {
     /// When the fast path was last allowed, in ticks.
@@ -25,12 +32,16 @@ pub struct Tally {
     pub span_ticks: AtomicU64,
     /// What the fast path counted since.
     pub recent: AtomicU64,
+    /// The open one, as [`Window::word`].
     window: AtomicU64,
+    /// Frames and bytes since the counter was made, but for `recent`.
     frames: AtomicU64,
     bytes: AtomicU64,
+    /// Windows that did not fit the FIFO.
     merged: AtomicU64,
     /// Odd while the totals are being updated.
     sequence: AtomicU32,
+    /// Where the FIFO is written next.
     head: AtomicU32,
 }
 
@@ -49,8 +60,6 @@ pub struct Snapshot {
 pub struct Closing<'a, S> {
     /// Width of a window.
     pub period_ns: NonZeroU64,
-    /// The runs of the clock, the same for all of a counter's CPUs.
-    pub runs: &'a Runs,
     /// The slots of this CPU's FIFO.
     pub slots: &'a S,
     /// The reader's end of it.
@@ -63,17 +72,6 @@ struct Packet {
     bytes: u64,
     /// What of it is in `recent` already.
     back: u64,
-}
-
-impl Packet {
-    /// One that no fast path has counted.
-    fn late(frames: u64, bytes: u64) -> Self {
-        Self {
-            frames,
-            bytes,
-            back: 0,
-        }
-    }
 }
 
 fn recent_frames(recent: u64) -> u64 {
@@ -136,53 +134,40 @@ impl Tally {
         self.span_ticks.store(span, Ordering::Relaxed);
     }
 
-    /// Counts `frames` and `bytes` at `now_ns` (wall clock), turning the window if it has ended.
-    /// Returns how long the open window still is: at least 1, at most a period.
+    /// Counts `frames` and `bytes` at `time`, closing the window if it has ended. Returns how long
+    /// the open window still is: at least 1, at most a period.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
+    #[inline(always)]
     pub fn count<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
-        now_ns: u64,
+        time: Time,
         frames: u64,
         bytes: u64,
     ) -> u64 {
-        self.count_any_step(closing, now_ns, &Packet::late(frames, bytes))
-    }
-
-    /// The same where the clock has not been stepped back before the open window; `None`, and
-    /// nothing is counted, where it has.
-    #[inline(always)]
-    pub fn count_forward<S: Deref<Target = [Slot]>>(
-        &self,
-        closing: &Closing<'_, S>,
-        now_ns: u64,
-        frames: u64,
-        bytes: u64,
-    ) -> Option<u64> {
-        let open = self.window();
-        if now_ns < open.start_ns(closing.period_ns) {
-            return None;
-        }
-        let packet = Packet::late(frames, bytes);
-        Some(self.fold(closing, now_ns, open, closing.runs.run(), &packet))
+        let packet = Packet {
+            frames,
+            bytes,
+            back: 0,
+        };
+        self.fold(closing, time, &packet)
     }
 
     /// Counts anew a packet of `bytes` that is in `recent`, if it may be in the wrong window: one
-    /// was turned meanwhile, or the task was moved to another CPU, whose window may have ended long
-    /// ago. `now_ns` is no earlier than `ticks`. Returns what [`Tally::count`] does, or `None` where
-    /// the packet stands where it should.
+    /// was closed meanwhile, or the task was moved to another CPU, whose window may have ended long
+    /// ago. Returns what [`Tally::count`] does, or `None` where the packet stands where it should.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
     pub fn recount<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
-        ticks: u64,
-        now_ns: u64,
+        moment: Moment,
         bytes: u64,
     ) -> Option<u64> {
         let recent = self.recent.load(Ordering::Relaxed);
-        if self.is_in_time(ticks) || recent_frames(recent) == 0 || recent_bytes(recent) < bytes {
+        let is_folded = recent_frames(recent) == 0 || recent_bytes(recent) < bytes;
+        if self.is_in_time(moment.ticks) || is_folded {
             return None;
         }
         let packet = Packet {
@@ -190,32 +175,21 @@ impl Tally {
             bytes,
             back: RECENT_FRAME.wrapping_add(bytes),
         };
-        Some(self.count_any_step(closing, now_ns, &packet))
+        Some(self.fold(closing, moment.time, &packet))
     }
 
-    /// Counts `packet` in the window of `now_ns`, wherever the clock went.
-    fn count_any_step<S: Deref<Target = [Slot]>>(
-        &self,
-        closing: &Closing<'_, S>,
-        now_ns: u64,
-        packet: &Packet,
-    ) -> u64 {
-        let open = self.window();
-        let run = closing.runs.after(open, now_ns, closing.period_ns);
-        self.fold(closing, now_ns, open, run, packet)
-    }
-
-    /// Counts `packet` in the window of `now_ns`, which is in the run `run` if `open` has ended.
-    /// What is known early is stored early, so that the registers are enough.
+    /// Counts `packet` in the window of `time`. What is known early is stored early, so that the
+    /// registers are enough.
     #[inline(always)]
     fn fold<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
-        now_ns: u64,
-        open: Window,
-        run: Run,
+        time: Time,
         packet: &Packet,
     ) -> u64 {
+        let open = self.window();
+        let (window, rest_ns) = Window::open(time, closing.period_ns);
+
         self.step_sequence(Ordering::Relaxed);
         // The odd sequence is seen before anything that follows it.
         fence(Ordering::Release);
@@ -231,13 +205,10 @@ impl Tally {
         self.frames.store(frames, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
 
-        let open_rest_ns = open.rest_ns(now_ns, closing.period_ns);
-        let rest_ns = open_rest_ns.unwrap_or_else(|| {
-            let (window, rest_ns) = Window::open(now_ns, closing.period_ns, run);
+        if !window.is_or_is_just_before(open) {
             self.window.store(window.word(), Ordering::Relaxed);
             self.close(closing, mark);
-            rest_ns
-        });
+        }
 
         self.step_sequence(Ordering::Release);
         rest_ns

@@ -7,6 +7,10 @@ use crate::sync::{fence, AtomicBool, Ordering};
 ///
 /// A poller sets the request and then looks at the tallies; a CPU counts and then takes the
 /// request: so the poller sees the packet, or the CPU sees the request.
+///
+/// # Invariants
+///
+/// A store and the loads that follow it are on either side of a full fence, here and in the CPU.
 #[derive(Default)]
 pub struct WakeRequest(AtomicBool);
 

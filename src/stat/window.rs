@@ -1,46 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Windows: the wall clock cut into periods, and their order.
 
-use crate::sync::{AtomicU64, Ordering};
 use core::num::NonZeroU64;
 
 const INDEX_BITS: u32 = 54;
 const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 
-/// A window: which period of the wall clock, and in which run of it.
+/// A window: which period of the wall clock, and in which epoch of it.
 ///
-/// The index is `start / period`; at the shortest period, 1 us, and the latest time that the
-/// kernel knows, 2^63 ns, it needs 53 bits. The run, in the bits above, is counted up when
-/// the clock is stepped back, so what came before the step stays before what comes after it.
+/// # Invariants
+///
+/// The index, `start / period`, is in the low 54 bits: at the shortest period, 1 us, and the latest
+/// time that the kernel knows, 2^63 ns, it needs 53. The epoch is in the bits above.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Window(u64);
 
-/// A run of the clock, where a window has it.
+/// An epoch of the wall clock: from when it was set back to when it was set back again. So what was
+/// counted before a step stays before what was counted after it, whatever their times.
+///
+/// # Invariants
+///
+/// The low 54 bits are zero, as a window has it. Epochs wrap: their order is right while fewer than
+/// 512 lie between.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Run(u64);
+pub struct ClockEpoch(u64);
 
-impl Run {
-    /// The run after it.
+/// What the wall clock says.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Time {
+    /// Nanoseconds since the Unix epoch.
+    pub ns: u64,
+    /// How often the clock was set back.
+    pub epoch: ClockEpoch,
+}
+
+impl ClockEpoch {
+    /// The epoch after it.
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1 << INDEX_BITS))
+    }
+
+    /// The word that stands for it in shared memory.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The epoch that `word`, from [`ClockEpoch::word`], stands for.
+    pub fn from_word(word: u64) -> Self {
+        // INVARIANT: the word had them.
+        Self(word)
     }
 }
 
 impl Window {
-    /// The window that contains `now_ns` in the run `run`.
-    pub fn at(now_ns: u64, period_ns: NonZeroU64, run: Run) -> Self {
-        Self(run.0.wrapping_add(now_ns / period_ns))
+    /// The window that contains `time`.
+    pub fn at(time: Time, period_ns: NonZeroU64) -> Self {
+        Self(time.epoch.0.wrapping_add(time.ns / period_ns))
     }
 
-    /// The window that contains `now_ns` in the run `run`, and how long it still is.
-    pub fn open(now_ns: u64, period_ns: NonZeroU64, run: Run) -> (Self, u64) {
-        let rest_ns = period_ns.get().wrapping_sub(now_ns % period_ns);
-        (Self::at(now_ns, period_ns, run), rest_ns)
+    /// The window that contains `time`, and how long it still is.
+    pub fn open(time: Time, period_ns: NonZeroU64) -> (Self, u64) {
+        let rest_ns = period_ns.get().wrapping_sub(time.ns % period_ns);
+        (Self::at(time, period_ns), rest_ns)
     }
 
     /// Its number since the Unix epoch.
     pub fn index(self) -> u64 {
         self.0 & INDEX_MASK
+    }
+
+    /// The epoch that it is in.
+    pub fn epoch(self) -> ClockEpoch {
+        ClockEpoch(self.0 & !INDEX_MASK)
     }
 
     /// The word that stands for it in shared memory.
@@ -58,13 +89,14 @@ impl Window {
         self.index().wrapping_mul(period_ns.get())
     }
 
-    /// How long the window still is at `now_ns`; `None` where `now_ns` is outside it.
-    pub fn rest_ns(self, now_ns: u64, period_ns: NonZeroU64) -> Option<u64> {
-        let since_ns = now_ns.wrapping_sub(self.start_ns(period_ns));
-        (since_ns < period_ns.get()).then(|| period_ns.get().wrapping_sub(since_ns))
+    /// Whether it is `open`, or the window before it: the clock source of the CPU that opened that
+    /// can be a little ahead of this one's.
+    #[inline(always)]
+    pub fn is_or_is_just_before(self, open: Self) -> bool {
+        self.0.wrapping_sub(open.0).wrapping_add(1) < 2
     }
 
-    /// Whether it comes before `other`. Runs wrap: right while fewer than 512 lie between.
+    /// Whether it comes before `other`.
     pub fn is_before(self, other: Self) -> bool {
         (self.0.wrapping_sub(other.0) as i64) < 0
     }
@@ -81,38 +113,5 @@ impl Window {
     /// The window after it.
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
-    }
-
-    fn run(self) -> Run {
-        Run(self.0 & !INDEX_MASK)
-    }
-}
-
-/// How often the clock was stepped back, as far as a counter's CPUs noticed.
-#[derive(Default)]
-pub struct Runs(AtomicU64);
-
-impl Runs {
-    /// The run that the clock is in.
-    pub fn run(&self) -> Run {
-        Run(self.0.load(Ordering::Relaxed))
-    }
-
-    /// The run in which a CPU opens a window at `now_ns` after having had `open` open.
-    ///
-    /// The first CPU that finds the clock before its open window counts the run up; the others
-    /// find it counted up and follow.
-    pub fn after(&self, open: Window, now_ns: u64, period_ns: NonZeroU64) -> Run {
-        let run = self.run();
-        if now_ns >= open.start_ns(period_ns) || open.run() != run {
-            return run;
-        }
-        match self
-            .0
-            .compare_exchange(run.0, run.next().0, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => run.next(),
-            Err(theirs) => Run(theirs),
-        }
     }
 }

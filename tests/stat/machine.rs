@@ -6,15 +6,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
 use std::rc::Rc;
-use xt_pktstat::row::{Row, HEADER};
-use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::row::{Line, HEADER};
+use xt_pktstat::stat::clock::{self, Clock, RealTime};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::reading::{Reading, Standing};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
-use xt_pktstat::stat::window::{Run, Window};
+use xt_pktstat::stat::window::{ClockEpoch, Window};
 use xt_pktstat::sync::Ordering;
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -34,29 +34,33 @@ impl Count {
     }
 }
 
+/// A window: how often the clock was set back before it, and its number.
+type Key = (u64, u64);
+
 /// What a FIFO would hold if windows were just put into a queue.
 #[derive(Default)]
 struct Naive {
-    open: Option<u64>,
+    open: Option<Key>,
     /// Closed windows, and whether a reader has looked since.
-    queue: VecDeque<(u64, bool)>,
+    queue: VecDeque<(Key, bool)>,
 }
 
 #[derive(Default)]
 struct Model {
     counted: Count,
     delivered: Count,
-    windows: BTreeMap<u64, Count>,
-    rows: BTreeMap<u64, Count>,
+    windows: BTreeMap<Key, Count>,
+    rows: BTreeMap<Key, Count>,
     naive: Vec<Naive>,
     /// The last window of which a row was taken.
-    taken: Option<u64>,
+    taken: Option<Key>,
     merged: u64,
-    /// The clock was stepped or a packet was stopped on its way: windows may differ.
+    /// The clock was set with the fast path on, or a packet was stopped on its way: windows may
+    /// differ.
     disturbed: bool,
     /// A row was given back: it may come under another window.
     returned: bool,
-    steps_back: usize,
+    epoch: u64,
 }
 
 /// A packet on its way through the fast path, which may be stopped anywhere.
@@ -74,8 +78,11 @@ struct Reader {
     text: Vec<u8>,
     /// How much of it has been looked at.
     parsed: usize,
-    last_ns: Option<u64>,
-    falls: usize,
+    /// The windows of the rows that it took and has not got.
+    expected: VecDeque<Key>,
+    last: Option<Key>,
+    /// The last line said that the clock was set back.
+    set_back: bool,
     asleep: bool,
 }
 
@@ -88,8 +95,9 @@ impl Reader {
             ),
             text: Vec::new(),
             parsed: 0,
-            last_ns: None,
-            falls: 0,
+            expected: VecDeque::new(),
+            last: None,
+            set_back: false,
             asleep: false,
         }
     }
@@ -120,6 +128,7 @@ pub struct Seen {
     pub faults: u64,
     pub steps: u64,
     pub back: u64,
+    pub set_back: u64,
     pub woken: u64,
 }
 
@@ -135,6 +144,7 @@ impl Seen {
         self.faults += other.faults;
         self.steps += other.steps;
         self.back += other.back;
+        self.set_back += other.set_back;
         self.woken += other.woken;
     }
 }
@@ -161,9 +171,31 @@ impl Timer for Alarm {
     }
 }
 
+/// The kernel's clocks.
+struct Wall {
+    mono_ns: Rc<Cell<u64>>,
+    offset_ns: Rc<Cell<i64>>,
+}
+
+impl RealTime for Wall {
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.offset_ns.get() + self.mono_ns.get() as i64).unwrap()
+    }
+}
+
+fn key(window: Window) -> Key {
+    (
+        window.epoch().word() / ClockEpoch::default().next().word(),
+        window.index(),
+    )
+}
+
 struct Machine {
     mono_ns: Rc<Cell<u64>>,
-    offset_ns: Cell<i64>,
+    offset_ns: Rc<Cell<i64>>,
+    clock: Clock<Wall>,
+    /// When no packet is counted by the clock before the last step any more.
+    settled_ns: Cell<Option<u64>>,
     shared: Rc<Shared<Alarm>>,
     cpus: Vec<CpuCounter<Vec<Slot>, Rc<Shared<Alarm>>>>,
     period_ns: NonZeroU64,
@@ -180,25 +212,32 @@ struct Machine {
 impl Machine {
     fn new(make: &Make, tasks: usize, readers: usize) -> Self {
         let period_ns = NonZeroU64::new(make.period_ns).unwrap();
-        let window = Window::at((START_NS + START_MONO_NS) as u64, period_ns, Run::default());
         let model = Model {
             naive: (0..make.cpus).map(|_| Naive::default()).collect(),
             ..Model::default()
         };
         let mono_ns = Rc::new(Cell::new(START_MONO_NS as u64));
+        let offset_ns = Rc::new(Cell::new(START_NS));
+        let clock = Clock::new(Wall {
+            mono_ns: mono_ns.clone(),
+            offset_ns: offset_ns.clone(),
+        });
+        let window = Window::at(clock.now(), period_ns);
         let alarm = Alarm {
             mono_ns: mono_ns.clone(),
             at: Cell::new(None),
             longest_ns: make.period_ns,
         };
-        let shared = Rc::new(Shared::new(period_ns, make.wire, make.khz, alarm));
+        let shared = Rc::new(Shared::new(period_ns, make.wire, alarm));
         let cpu = |_| {
             let slots = (0..=make.samples).map(|_| Slot::default()).collect();
             CpuCounter::new(window, slots, shared.clone())
         };
         let machine = Self {
             mono_ns,
-            offset_ns: Cell::new(START_NS),
+            offset_ns,
+            clock,
+            settled_ns: Cell::new(None),
             cpus: (0..make.cpus).map(cpu).collect(),
             shared,
             period_ns,
@@ -211,6 +250,7 @@ impl Machine {
             readers: RefCell::new((0..readers).map(|_| None).collect()),
             seen: Cell::default(),
         };
+        machine.set_clock();
         for (cpu, &(frames, bytes)) in make.before.iter().take(make.cpus).enumerate() {
             // In steps: between two looks no total moves by half its range.
             for step in 0..4 {
@@ -231,7 +271,24 @@ impl Machine {
     }
 
     fn wall_ns(&self) -> u64 {
-        u64::try_from(self.offset_ns.get() + self.mono_ns.get() as i64).unwrap()
+        self.clock.now().ns
+    }
+
+    /// The window that is open now, as the model sees it.
+    fn now(&self) -> Key {
+        (self.model.borrow().epoch, self.wall_ns() / self.period_ns)
+    }
+
+    /// What the kernel tells whenever it has set its clock.
+    fn set_clock(&self) -> bool {
+        self.clock.set(clock::Line {
+            mult: 1 << 20,
+            nominal_mult: 1 << 20,
+            shift: 20,
+            khz: self.khz,
+            offset_ns: self.offset_ns.get(),
+            ..clock::Line::default()
+        })
     }
 
     fn ticks(&self) -> u64 {
@@ -249,6 +306,11 @@ impl Machine {
             at.set(None);
             self.wake();
         }
+        let is_settled = |at| at <= self.mono_ns.get();
+        if self.settled_ns.get().is_some_and(is_settled) {
+            self.settled_ns.set(None);
+            self.wake();
+        }
     }
 
     /// To the next boundary of a window, and `ns` beyond.
@@ -260,44 +322,41 @@ impl Machine {
 
     fn step(&self, ns: i64) {
         let offset_ns = (self.offset_ns.get() + ns).clamp(YEAR_NS, 140 * YEAR_NS);
+        let is_back = offset_ns < self.offset_ns.get();
+        let is_step = offset_ns != self.offset_ns.get();
         let mut model = self.model.borrow_mut();
-        model.steps_back += usize::from(offset_ns < self.offset_ns.get());
-        model.disturbed = true;
+        model.epoch += u64::from(is_back);
+        // The fast path goes by the clock before it for some milliseconds.
+        model.disturbed |= self.khz != 0 && !self.wire;
+        drop(model);
         self.offset_ns.set(offset_ns);
+        assert_eq!(self.set_clock(), is_step);
         self.saw(|seen| seen.steps += 1);
+        self.saw(|seen| seen.back += u64::from(is_back));
+        if is_step {
+            // c_shim/clock.c
+            self.wake();
+            self.settled_ns.set(Some(self.mono_ns.get() + 10_000_000));
+        }
     }
 
     // --- The packet's way -----------------------------------------------------------------------
 
-    fn moment(&self) -> Moment {
-        Moment {
-            ticks: self.ticks(),
-            ticks_stable: self.khz != 0,
-            now_ns: self.wall_ns(),
-        }
-    }
-
     fn count(&self, cpu: usize, frames: u64, bytes: u64) {
-        let cpu = &self.cpus[cpu];
-        let before = cpu.tally().snapshot();
-        if cpu.count_forward(self.moment(), frames, bytes) {
-            return;
-        }
-        assert_eq!(cpu.tally().snapshot().mark, before.mark);
-        self.saw(|seen| seen.back += u64::from(!self.wire));
-        cpu.count(self.moment(), frames, bytes);
+        let moment = self.clock.moment(self.ticks());
+        self.cpus[cpu].count(&self.clock, moment, frames, bytes);
     }
 
     /// The model's half of counting.
     fn note(&self, cpu: usize, frames: u64, bytes: u64) {
-        let index = self.wall_ns() / self.period_ns;
+        let now = self.now();
         let mut model = self.model.borrow_mut();
         let model = &mut *model;
         model.counted.add(frames, bytes);
-        model.windows.entry(index).or_default().add(frames, bytes);
+        model.windows.entry(now).or_default().add(frames, bytes);
         let naive = &mut model.naive[cpu];
-        match naive.open.replace(index) {
-            Some(open) if open != index && Some(open) > model.taken => {
+        match naive.open.replace(now) {
+            Some(open) if open != now && Some(open) > model.taken => {
                 if naive.queue.len() < self.samples {
                     naive.queue.push_back((open, false));
                 } else {
@@ -335,7 +394,7 @@ impl Machine {
     }
 
     /// The next instruction of a task's packet, on whatever CPU the task is now: what the asm of
-    /// src/kernel/matching.rs does.
+    /// src/module/matching.rs does.
     fn advance(&self, task: usize, cpu: usize, bytes: u64) {
         if self.wire {
             return;
@@ -375,7 +434,8 @@ impl Machine {
                 return;
             }
             Some((Stage::Moved, bytes)) => {
-                self.cpus[cpu].recount(self.moment(), bytes);
+                let moment = self.clock.moment(self.ticks());
+                self.cpus[cpu].recount(&self.clock, moment, bytes);
                 self.saw(|seen| seen.moved += 1);
                 tasks[task] = None;
                 return;
@@ -409,14 +469,14 @@ impl Machine {
 
     fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
         let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let now_ns = || self.wall_ns();
-        let count = reading.take_rows(&self.shared, &cpus, now_ns, look, last, rows);
+        let now = look.then(|| self.clock.now());
+        let count = reading.take_rows(&self.shared, &cpus, now, last, rows);
         if look {
             self.looked();
         }
         let mut model = self.model.borrow_mut();
         for taken in &rows[..count] {
-            model.taken = model.taken.max(Some(taken.window.index()));
+            model.taken = model.taken.max(Some(key(taken.window)));
         }
         drop(model);
         self.pass_over();
@@ -425,7 +485,7 @@ impl Machine {
 
     fn poll_row(&self, last: Option<Window>) -> bool {
         let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let is_ready = reading.poll(&self.shared, &cpus, || self.wall_ns(), last);
+        let is_ready = reading.poll(&self.shared, &cpus, || self.clock.now(), last);
         self.looked();
         self.pass_over();
         is_ready
@@ -433,7 +493,7 @@ impl Machine {
 
     fn standing(&self) -> Standing {
         let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let standing = reading.standing(&self.shared, &cpus, || self.wall_ns());
+        let standing = reading.standing(&self.shared, &cpus, self.clock.now());
         self.looked();
         standing
     }
@@ -454,11 +514,20 @@ impl Machine {
 
     fn read_as(&self, reader: &mut Reader, room: usize, good: usize, during: During<'_>) -> usize {
         reader.asleep = false;
-        let Reader { delivery, text, .. } = reader;
+        let Reader {
+            delivery,
+            text,
+            expected,
+            ..
+        } = reader;
         let before = text.len();
         let pending = !delivery.pending().is_empty();
         let mut during = during.iter();
-        let take = |last, again: bool, rows: &mut [Taken]| self.take_rows(!again, last, rows);
+        let take = |last, again: bool, rows: &mut [Taken]| {
+            let count = self.take_rows(!again, last, rows);
+            expected.extend(rows[..count].iter().map(|taken| key(taken.window)));
+            count
+        };
         let copy = |at: usize, bytes: &[u8]| {
             assert!(!bytes.is_empty() && at + bytes.len() <= room);
             assert_eq!(at, text.len() - before);
@@ -495,18 +564,27 @@ impl Machine {
                 reader.parsed += line.len();
                 continue;
             }
-            let row = Row::parse(line).unwrap();
+            let parsed = Line::parse(line).unwrap();
             reader.parsed += line.len();
+            let Line::Row(row) = parsed else {
+                assert!(!reader.set_back);
+                reader.set_back = true;
+                self.saw(|seen| seen.set_back += 1);
+                continue;
+            };
             assert_ne!(row.frames, 0, "a row of a window without a frame");
             assert_eq!(row.timestamp_ns % self.period_ns, 0);
-            let index = row.timestamp_ns / self.period_ns;
-            reader.falls += usize::from(reader.last_ns >= Some(row.timestamp_ns));
-            reader.last_ns = Some(row.timestamp_ns);
-            assert!(reader.falls <= model.steps_back, "rows out of order");
+            let window = reader.expected.pop_front().unwrap();
+            assert_eq!(row.timestamp_ns / self.period_ns, window.1);
+            let last = reader.last.replace(window);
+            assert!(last < Some(window), "rows out of order");
+            let is_other_clock = last.is_some_and(|last| last.0 != window.0);
+            assert_eq!(reader.set_back, is_other_clock, "set back, or not");
+            reader.set_back = false;
             model.delivered.add(row.frames, row.bytes);
             model
                 .rows
-                .entry(index)
+                .entry(window)
                 .or_default()
                 .add(row.frames, row.bytes);
             let (delivered, counted) = (model.delivered, model.counted);
@@ -571,8 +649,8 @@ impl Machine {
             assert_eq!(totals.merged, model.merged, "merged");
         }
         if !model.disturbed && !model.returned {
-            let now = Some(self.wall_ns() / self.period_ns);
-            let waits = |window: u64| Some(window) > model.taken;
+            let now = Some((model.epoch, self.wall_ns() / self.period_ns));
+            let waits = |window: Key| Some(window) > model.taken;
             let waiting = |naive: &Naive| {
                 let open = naive.open.filter(|&open| waits(open) && Some(open) < now);
                 let queue = naive.queue.iter().filter(|&&(window, _)| waits(window));

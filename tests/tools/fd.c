@@ -8,6 +8,7 @@
  *   bad=N       a read to an address that is not there
  *   half=N      a read of 2 N bytes of which only the first N are there
  *   pread=N,OFF seek=OFF                           poll=MS    epoll=MS    select=MS
+ *   exclusive=MS  epoll, to be woken alone         edge=MS    waits for a change since the last one
  *   arm         puts it into an epoll set that stays; nobody waits
  *   line        waits for a line on standard input sleep=MS
  */
@@ -83,20 +84,26 @@ static void arm(const char *verb)
 	tell(verb, epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, fd, &event));
 }
 
-static void wait_epoll(const char *verb, int ms)
+static int epoll_set(const char *verb, unsigned int events)
 {
-	struct epoll_event event = { .events = EPOLLIN };
-	int epoll = epoll_create1(0), n;
+	struct epoll_event event = { .events = events };
+	int epoll = epoll_create1(0);
 
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) {
 		tell(verb, -1);
-		return;
+		exit(1);
 	}
-	n = epoll_wait(epoll, &event, 1, ms);
+	return epoll;
+}
+
+static void wait_epoll(const char *verb, int epoll, int ms)
+{
+	struct epoll_event event;
+	int n = epoll_wait(epoll, &event, 1, ms);
+
 	tell(verb, n);
 	if (n > 0)
 		fprintf(stderr, "%s: events 0x%x\n", verb, event.events);
-	close(epoll);
 }
 
 int main(int argc, char **argv)
@@ -152,7 +159,18 @@ int main(int argc, char **argv)
 			if (ready > 0)
 				fprintf(stderr, "%s: events 0x%x\n", verb, wait.revents);
 		} else if (!strcmp(verb, "epoll")) {
-			wait_epoll(verb, n);
+			int set = epoll_set(verb, EPOLLIN);
+
+			wait_epoll(verb, set, n);
+			close(set);
+		} else if (!strcmp(verb, "exclusive")) {
+			wait_epoll(verb, epoll_set(verb, EPOLLIN | EPOLLEXCLUSIVE), n);
+		} else if (!strcmp(verb, "edge")) {
+			static int set = -1;
+
+			if (set < 0)
+				set = epoll_set(verb, EPOLLIN | EPOLLET);
+			wait_epoll(verb, set, n);
 		} else if (!strcmp(verb, "arm")) {
 			arm(verb);
 		} else if (!strcmp(verb, "select")) {

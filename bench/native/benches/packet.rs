@@ -14,7 +14,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xt_pktstat::stat::clock::Moment;
+use xt_pktstat::stat::clock::{Clock as WallClock, Line, RealTime};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
@@ -70,8 +70,18 @@ impl Timer for NoTimer {
 
 type Block = CpuCounter<Vec<Slot>, Arc<cpu::Shared<NoTimer>>>;
 
+/// The kernel's clock.
+struct Realtime;
+
+impl RealTime for Realtime {
+    fn now_ns(&self) -> u64 {
+        realtime_ns()
+    }
+}
+
 struct PerCpu {
     blocks: [Block; 2],
+    clock: WallClock<Realtime>,
     /// Whether the TSC is to be trusted. Where not, each packet asks for the time.
     ticks_stable: bool,
 }
@@ -79,28 +89,29 @@ struct PerCpu {
 impl PerCpu {
     fn new(khz: Option<u32>) -> Self {
         let period_ns = NonZeroU64::new(PERIOD_NS).unwrap();
-        let khz_or_none = khz.unwrap_or(0);
-        let shared = Arc::new(cpu::Shared::new(period_ns, false, khz_or_none, NoTimer));
+        let clock = WallClock::new(Realtime);
+        clock.set(Line {
+            mult: 1 << 20,
+            nominal_mult: 1 << 20,
+            shift: 20,
+            khz: khz.unwrap_or(0),
+            ..Line::default()
+        });
+        let shared = Arc::new(cpu::Shared::new(period_ns, false, NoTimer));
         let block = || {
             let slots = (0..65).map(|_| Slot::default()).collect();
             CpuCounter::new(Window::default(), slots, shared.clone())
         };
         Self {
             blocks: [block(), block()],
+            clock,
             ticks_stable: khz.is_some(),
         }
     }
 
     #[cold]
     fn roll_over(&self, block: &Block, ticks: u64, len: u64) {
-        let moment = Moment {
-            ticks,
-            ticks_stable: self.ticks_stable,
-            now_ns: realtime_ns(),
-        };
-        if !block.count_forward(moment, 1, len) {
-            block.count(moment, 1, len);
-        }
+        block.count(&self.clock, self.clock.moment(ticks), 1, len);
     }
 }
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Readers that wait in other ways, and are not to miss anything.
+# variants: nft4
+# timeout: 400
+
+topology 2
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 300 --samples 100 --name web
+data=$(proc web data)
+
+# waits FILE VERB: a reader that has read all there is and waits; its number goes to `readers`.
+waits() {
+	local n=${#readers[@]}
+	in_ns n1 /t/fd "$1" all=4096 "$2" >/dev/null 2>"told.$n" &
+	readers+=($!)
+	wait_until "[[ -s told.$n ]]"
+}
+# all_woken SECONDS: all readers come back, and say that there is something.
+all_woken() {
+	local began n
+	began=$(uptime)
+	wait "${readers[@]}"
+	(($(uptime) - began < $1))
+	for n in "${!readers[@]}"; do [[ $(<"told.$n") == *": 1"* ]]; done
+}
+
+claim "who waits exclusively is woken too, each of them"
+readers=()
+for _ in 1 2 3; do waits "$data" exclusive=60000; done
+sleep 0.3
+send_udp 1 100
+all_woken 30
+
+claim "and hears that the counter goes"
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 300 --samples 100 --name short
+rows web >/dev/null
+readers=()
+for _ in 1 2; do waits "$(proc short data)" exclusive=60000; done
+sleep 0.3
+n1 "$ipt" -D INPUT 2
+all_woken 30
+
+claim "who waits for changes hears of the window that was open while he read"
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 3s --samples 100 --name long
+send_udp 1 100 -a 3000000000 -o 10000
+wait_until '[[ $(status_key long queued) == 1 ]]'
+send_udp 1 100 -a 3000000000 -o 10000
+began=$(uptime)
+# The first is there; all of it is read; nothing is sent any more.
+in_ns n1 /t/fd "$(proc long data)" edge=1000 all=4096 edge=60000 all=4096 2>told >got
+(($(uptime) - began < 30))
+echo "    $(xargs <told)"
+[[ $(grep -vc '^#' got) == 2 ]]
+[[ $(grep -c "^edge: 1" told) == 2 ]]
+
+claim "so does one with half a row in hand"
+send_udp 1 100 -a 3000000000 -o 10000
+wait_until '[[ $(status_key long queued) == 1 ]]'
+send_udp 1 100 -a 3000000000 -o 10000
+began=$(uptime)
+in_ns n1 /t/fd "$(proc long data)" read=30 edge=1000 all=4096 edge=60000 all=4096 2>told >got
+(($(uptime) - began < 30))
+[[ $(grep -vc '^#' got) == 2 ]]
+
+claim "a clock that is set forward past a window's end wakes"
+n1 "$ipt" -A INPUT -p udp -m pktstat --period 600s --samples 100 --name hour
+send_udp 1 100
+readers=()
+for verb in poll select epoll exclusive edge; do waits "$(proc hour data)" "$verb=60000"; done
+sleep 0.3
+date -s "+20 minutes" >/dev/null
+all_woken 20
+
+claim "one that is set back wakes: what was open will never go on"
+in_ns n1 cat "$(proc hour data)" >/dev/null
+send_udp 1 100
+readers=()
+for verb in poll edge; do waits "$(proc hour data)" "$verb=60000"; done
+sleep 0.3
+date -s "-20 minutes" >/dev/null
+all_woken 20
+
+claim "nobody is woken for another counter"
+n1 "$ipt" -F INPUT
+for i in {1..65}; do echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"; done >rules
+for i in 1 2 3; do echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name busy$i"; done >>rules
+{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
+pids=()
+for i in {1..65}; do
+	# In place of the shell: its number is the reader's.
+	(exec nsenter --net=/run/netns/n1 /t/fd "$(proc "quiet$i" data)" poll=300000 >/dev/null 2>&1) &
+	pids+=($!)
+done
+# switches: how often they have gone to sleep, all together.
+switches() {
+	local pid
+	for pid in "${pids[@]}"; do cat "/proc/$pid/status"; done |
+		awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'
+}
+sleep 2
+before=$(switches)
+for i in 1 2 3; do
+	in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"told.$i" &
+done
+send_udp 12 100 -b 1 -i 110000
+wait_until '[[ -s told.1 && -s told.2 && -s told.3 ]]'
+[[ $(switches) == "$before" ]]
+kill "${pids[@]}"
