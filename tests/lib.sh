@@ -54,18 +54,16 @@ uptime() {
 
 # wait_until CONDITION: until this, evaluated again and again, is true; 60 s, then failure.
 wait_until() {
-	local end
+	local - end
 	end=$(($(uptime) + 60))
 	{ set +x; } 2>/dev/null
 	until eval "$*"; do
 		if (($(uptime) > end)); then
 			echo "waited 60 s in vain for: $*"
-			set -x
 			return 1
 		fi
 		sleep 0.02
 	done
-	set -x
 }
 
 # --- Namespaces ---------------------------------------------------------------------------------
@@ -212,13 +210,12 @@ rows() {
 }
 # sum_rows COUNTER: over all rows read so far: `frames bytes`.
 sum_rows() {
-	local _ f b frames=0 bytes=0
+	local - _ f b frames=0 bytes=0
 	touch "$(rows_file "$1")"
 	{ set +x; } 2>/dev/null
 	while read -r _ f b; do
 		frames=$((frames + f)) bytes=$((bytes + b))
 	done <"$(rows_file "$1")"
-	set -x
 	echo "$frames $bytes"
 }
 drained() {
