@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use xt_pktstat::row::{HEADER, ROW_MAX};
 use xt_pktstat::stat::delivery::{Delivery, ROWS, TEXT};
 use xt_pktstat::stat::drain::Taken;
-use xt_pktstat::stat::window::{Run, Window};
+use xt_pktstat::stat::window::Window;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
@@ -16,10 +16,6 @@ fn open() -> Open {
     let read = file.read(PERIOD_NS, HEADER.len(), |_, _, _| 0, |_, bytes| bytes.len());
     assert_eq!(read, Some(HEADER.len()));
     file
-}
-
-fn window(index: u64) -> Window {
-    Window::at(index * PERIOD_NS.get(), PERIOD_NS, Run::default())
 }
 
 #[test]
@@ -51,14 +47,19 @@ fn it_goes_on_after_its_last_row() {
     for index in [5, 7] {
         let take = |last: Option<Window>, again: bool, rows: &mut [Taken]| {
             after.push(last);
-            rows[0].window = window(index);
+            rows[0].window = Window::from_word(index);
             usize::from(!again)
         };
         file.read(PERIOD_NS, 4096, take, |_, bytes| bytes.len());
-        assert_eq!(file.last(), Some(window(index)));
+        assert_eq!(file.last(), Some(Window::from_word(index)));
     }
     assert_eq!(
         after,
-        [None, Some(window(5)), Some(window(5)), Some(window(7))]
+        [
+            None,
+            Some(Window::from_word(5)),
+            Some(Window::from_word(5)),
+            Some(Window::from_word(7))
+        ]
     );
 }
