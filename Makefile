@@ -202,7 +202,7 @@ test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in
 	@$(MAKE) --no-print-directory extension
 	@tests/matrix
 
-lint: ## rustfmt, clippy, licences, shellcheck, checkpatch, sparse
+lint: ## rustfmt, clippy, rustdoc, licences, shellcheck, checkpatch, sparse
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12
 	@scripts/lint
