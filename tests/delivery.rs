@@ -2,12 +2,15 @@
 //! What an open file takes of its counter.
 
 use std::num::NonZeroU64;
-use xt_pktstat::row::{HEADER, ROW_MAX};
+use xt_pktstat::row::{CLOCK_SET_BACK, HEADER, ROW_MAX};
 use xt_pktstat::stat::delivery::{Delivery, ROWS, TEXT};
 use xt_pktstat::stat::drain::Taken;
 use xt_pktstat::stat::window::Window;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
+
+/// A row and the line that may come before it.
+const LINES_MAX: usize = ROW_MAX + CLOCK_SET_BACK.len();
 
 type Open = Delivery<Vec<u8>, Vec<Taken>>;
 
@@ -22,11 +25,11 @@ fn open() -> Open {
 fn it_takes_as_many_rows_as_are_sure_to_fit() {
     for (room, rows) in [
         (1, 1),
-        (ROW_MAX - 1, 1),
-        (2 * ROW_MAX - 1, 1),
-        (2 * ROW_MAX, 2),
-        (5 * ROW_MAX + 7, 5),
-        (ROWS * ROW_MAX, ROWS),
+        (LINES_MAX - 1, 1),
+        (2 * LINES_MAX - 1, 1),
+        (2 * LINES_MAX, 2),
+        (5 * LINES_MAX + 7, 5),
+        (ROWS * LINES_MAX, ROWS),
         (1 << 20, ROWS),
     ] {
         let mut places = Vec::new();
