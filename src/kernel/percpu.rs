@@ -88,7 +88,7 @@ impl<T> PerCpu<T> {
         Ok(all)
     }
 
-    /// What the kernel's per-CPU macros take, and [`PerCpu::this_cpu`] is a value of: not an address
+    /// What the kernel's per-CPU macros take, and a CPU's own value is found by: not an address
     /// on any CPU.
     pub fn handle(&self) -> *mut c_void {
         self.raw.as_ptr()

@@ -43,7 +43,7 @@ pub fn slots(rows: usize) -> usize {
 /// # Invariants
 ///
 /// The index has `mask + 1` slots, a power of two and at least twice the rows, so a search
-/// always ends at a free slot or at [`PROBES`]. The rows below `used` are those the index names.
+/// always ends at a free slot or at `PROBES`. The rows below `used` are those the index names.
 pub struct Table<M: Memory, T> {
     secret: Secret,
     mask: usize,

@@ -4,7 +4,7 @@
 use crate::decimal::Writer;
 use crate::escape;
 
-/// Longest text of [`escape`]: four characters for each byte of the longest interface name.
+/// Longest text of [`escape()`]: four characters for each byte of the longest interface name.
 pub const ESCAPED_MAX: usize = 4 * 15;
 
 /// What a kernel, some module of it or this one makes in /sys/kernel, now or later: a directory
