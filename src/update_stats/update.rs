@@ -6,8 +6,8 @@ use super::field::{by_name, FIELDS, NAMES};
 use super::{line, Refusal};
 use crate::decimal::{digits, NumberError, Writer};
 
-/// The longest text of [`write_all`]: names of at most 19 letters, numbers of at most 20 digits.
-pub const ALL_MAX: usize = FIELDS * (19 + 1 + 20 + 1);
+/// Room for the longest text of [`write_all`]: each line may be as long as the longest.
+pub const ALL_MAX: usize = FIELDS * "tx_heartbeat_errors 18446744073709551615\n".len();
 
 /// New values for some statistics. C lends the memory, so the layout is C's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
