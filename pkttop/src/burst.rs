@@ -101,11 +101,35 @@ mod tests {
     #[test]
     fn a_burst_ends_at_a_low_window_an_idle_one_and_the_end() {
         let found = find(&rows(&[9, 10, 12, 9, 11, 0, 10, 10]), 10, 10.0);
+        let burst = |start_ns, windows, bytes, peak_bytes| Burst {
+            start_ns,
+            windows,
+            frames: windows,
+            bytes,
+            peak_bytes,
+        };
+        assert_eq!(
+            found,
+            [
+                burst(10, 2, 22, 12),
+                burst(40, 1, 11, 11),
+                burst(60, 2, 20, 10)
+            ]
+        );
+        assert_eq!((found[0].duration_ns(10), found[0].end_ns(10)), (20, 30));
+        assert_eq!((found[1].duration_ns(10), found[1].end_ns(10)), (10, 50));
+    }
+
+    #[test]
+    fn a_merged_window_ends_a_burst_and_is_in_none() {
+        let mut windows = rows(&[10, 10, 99, 10]);
+        windows[2].merged = 1;
+        let found = find(&windows, 10, 10.0);
         let spans: Vec<_> = found
             .iter()
-            .map(|burst| (burst.start_ns, burst.windows, burst.bytes, burst.peak_bytes))
+            .map(|burst| (burst.start_ns, burst.windows))
             .collect();
-        assert_eq!(spans, [(10, 2, 22, 12), (40, 1, 11, 11), (60, 2, 20, 10)]);
+        assert_eq!(spans, [(0, 2), (30, 1)]);
     }
 
     proptest! {

@@ -134,6 +134,7 @@ impl Audit {
                 self.recent.clear();
             }
             self.read.add(row);
+            self.recent.push_back(*row);
             if let Some(look) = &mut self.look {
                 if row.timestamp_ns < look.first_ns {
                     look.rows_before.add(row);
@@ -143,8 +144,6 @@ impl Audit {
                 }
             }
         }
-        self.recent
-            .extend(&rows[rows.len().saturating_sub(RECENT)..]);
         self.recent
             .drain(..self.recent.len().saturating_sub(RECENT));
     }
@@ -360,6 +359,139 @@ mod tests {
                 bytes: 0
             }
         );
+    }
+
+    fn window(number: u64, frames: u64) -> Window {
+        Window {
+            timestamp_ns: number * PERIOD_NS,
+            frames,
+            bytes: frames * 10,
+            ..Window::default()
+        }
+    }
+
+    fn total(frames: u64) -> Status {
+        Status {
+            frames,
+            bytes: frames * 10,
+            ..Status::default()
+        }
+    }
+
+    /// A look at a moment.
+    fn look(audit: &mut Audit, at_ns: u64, status: Status) {
+        audit.status(at_ns, status, at_ns);
+    }
+
+    #[test]
+    fn a_look_is_compared_when_the_windows_around_it_have_been_read() {
+        let mut audit = Audit::new(PERIOD_NS);
+        assert_eq!(audit.due_ns(), None);
+        look(&mut audit, 10 * PERIOD_NS + 5, total(0));
+        let due_ns = (11 + 2) * PERIOD_NS + GRACE_NS;
+        assert_eq!(audit.due_ns(), Some(due_ns));
+        look(&mut audit, due_ns - 1, total(0));
+        assert_eq!(audit.verdict(), Verdict::Unknown);
+        look(&mut audit, due_ns, total(0));
+        assert!(matches!(audit.verdict(), Verdict::Agrees { .. }));
+    }
+
+    #[test]
+    fn the_windows_around_a_look_are_slack_and_no_others() {
+        let mut audit = Audit::new(PERIOD_NS);
+        audit.rows(&[window(7, 1), window(8, 2), window(9, 4)]);
+        look(&mut audit, 10 * PERIOD_NS, total(100));
+        // Late ones, in the window before the look and further back; the last of the look; after.
+        audit.rows(&[window(9, 8), window(8, 16), window(11, 32), window(12, 64)]);
+        look(&mut audit, 20 * PERIOD_NS, total(200));
+        // Surely counted at the look: 1 + 2 + 16. Perhaps: 4 + 8 + 32 more.
+        let slack = Verdict::Agrees {
+            frames: 44,
+            bytes: 440,
+        };
+        assert_eq!(audit.verdict(), slack);
+    }
+
+    #[test]
+    fn a_surplus_is_told_from_what_others_read_before() {
+        let mut audit = Audit::new(PERIOD_NS);
+        look(&mut audit, 10 * PERIOD_NS, total(5));
+        audit.rows(&[window(15, 7)]);
+        look(&mut audit, 20 * PERIOD_NS, total(10));
+        look(&mut audit, 30 * PERIOD_NS, total(10));
+        let surplus = Verdict::Surplus {
+            frames: 2,
+            bytes: 20,
+        };
+        assert_eq!(audit.verdict(), surplus);
+        // The first finding stays.
+        look(&mut audit, 40 * PERIOD_NS, total(99));
+        look(&mut audit, 50 * PERIOD_NS, total(99));
+        assert_eq!(audit.verdict(), surplus);
+    }
+
+    #[test]
+    fn bytes_alone_can_be_missing() {
+        let mut audit = Audit::new(PERIOD_NS);
+        look(&mut audit, 10 * PERIOD_NS, total(5));
+        look(&mut audit, 20 * PERIOD_NS, total(5));
+        let more = Status {
+            bytes: 53,
+            ..total(5)
+        };
+        look(&mut audit, 30 * PERIOD_NS, more);
+        look(&mut audit, 40 * PERIOD_NS, more);
+        let missing = Verdict::Missing {
+            frames: 0,
+            bytes: 3,
+        };
+        assert_eq!(audit.verdict(), missing);
+    }
+
+    #[test]
+    fn few_rows_are_kept() {
+        let mut audit = Audit::new(PERIOD_NS);
+        let rows: Vec<_> = (0..1000).map(|number| window(number, 1)).collect();
+        for some in rows.chunks(300) {
+            audit.rows(some);
+        }
+        assert_eq!(audit.recent.len(), RECENT);
+        assert_eq!(audit.recent.back(), rows.last());
+    }
+
+    #[test]
+    fn a_verdict_says_what_it_found() {
+        let agrees = |frames, bytes| Verdict::Agrees { frames, bytes };
+        let (frames, bytes) = (7, 700);
+        for (verdict, is_broken, text) in [
+            (
+                Verdict::Unknown,
+                false,
+                "not compared with status: no window closed around a look at it",
+            ),
+            (agrees(0, 0), false, "agrees with status exactly"),
+            (
+                agrees(0, 1),
+                false,
+                "agrees with status, but for the windows open at the time (0 frames, 1 bytes)",
+            ),
+            (
+                Verdict::Missing { frames, bytes },
+                true,
+                "DISAGREES with status: 7 frames, 700 bytes were counted and did not come; \
+                 does someone else read data?",
+            ),
+            (
+                Verdict::Surplus { frames, bytes },
+                true,
+                "DISAGREES with status: 7 frames, 700 bytes came that were not counted",
+            ),
+        ] {
+            assert_eq!(
+                (verdict.is_broken(), verdict.to_string().as_str()),
+                (is_broken, text)
+            );
+        }
     }
 
     #[test]

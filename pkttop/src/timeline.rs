@@ -37,7 +37,7 @@ impl Timeline {
             return 0;
         };
         if row.timestamp_ns < next && next - row.timestamp_ns < CLOCK_SET_NS {
-            self.next_ns = Some(next.max(after));
+            self.next_ns = Some(next);
         }
         let between = row.timestamp_ns.saturating_sub(next) / self.period_ns;
         between.saturating_sub(row.merged)
@@ -90,6 +90,27 @@ mod tests {
         assert_eq!(timeline.row(at(10_000_001_000)), 0);
         assert_eq!(timeline.row(at(5_000_000_000)), 0);
         assert_eq!(timeline.row(at(5_000_000_200)), 1);
+    }
+
+    #[test]
+    fn a_timeline_begins_with_the_window_that_is_open() {
+        let mut timeline = Timeline::new(100);
+        assert_eq!(timeline.period_ns(), 100);
+        assert_eq!(timeline.until(1_050), 0);
+        assert_eq!(timeline.row(at(1_100)), 1);
+        // No width divides by nothing.
+        assert_eq!(Timeline::new(0).period_ns(), 1);
+    }
+
+    #[test]
+    fn a_row_is_late_by_less_than_a_second() {
+        for (back_ns, idle) in [(999_999_900, 0), (1_000_000_000, 1)] {
+            let mut timeline = Timeline::new(100);
+            timeline.row(at(10_000_000_000));
+            let late_ns = 10_000_000_100 - back_ns;
+            assert_eq!(timeline.row(at(late_ns)), 0);
+            assert_eq!(timeline.row(at(late_ns + 200)), idle, "{back_ns}");
+        }
     }
 
     #[test]
