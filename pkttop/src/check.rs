@@ -46,7 +46,13 @@ fn finding(mark: Mark, topic: &str, text: impl Into<String>) -> Finding {
 /// `pkttop check`: is all well?
 pub fn run(args: &Check) -> Result<bool> {
     let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
-    let mut findings = vec![kernel(), module(&directory), extension(), iptables()];
+    let mut findings = vec![
+        kernel(),
+        module(&directory),
+        nft_compat(),
+        extension(),
+        iptables(),
+    ];
     match directory.select(&args.names) {
         Ok(counters) => findings.extend(check_counters(args, &directory, counters)?),
         Err(error) => match error.downcast::<UserError>()? {
@@ -111,35 +117,54 @@ fn module(directory: &CounterDir) -> Finding {
             format!("loaded: {}", directory.root().display()),
         );
     }
-    let modules = Path::new("/lib/modules").join(release());
-    let dep = modules.join("modules.dep");
-    let line = fs::read_to_string(&dep).unwrap_or_default();
-    let installed = line
-        .lines()
-        .filter_map(|line| line.split(':').next())
-        .find(|file| {
-            let name = Path::new(file)
-                .file_name()
-                .and_then(OsStr::to_str)
-                .unwrap_or("");
-            name.split(".ko").next() == Some("xt_pktstat")
-        });
-    match installed {
+    match installed_module("xt_pktstat") {
         Some(file) => {
             let text = format!(
                 "installed, not loaded: {}\nthe first rule loads it, or: modprobe xt_pktstat",
-                modules.join(file).display()
+                file.display()
             );
             finding(Mark::Ok, "module", text)
         }
         None => {
             let text = format!(
                 "{}: no xt_pktstat\ninstall xt-pktstat-dkms, or: make && make install && depmod",
-                dep.display()
+                modules().display()
             );
             finding(Mark::Bad, "module", text)
         }
     }
+}
+
+/// What iptables-nft runs every xt match in.
+fn nft_compat() -> Finding {
+    match installed_module("nft_compat") {
+        Some(file) => finding(Mark::Ok, "nft_compat", file.display().to_string()),
+        None => {
+            let text = format!(
+                "{}: no nft_compat, so iptables-nft has no xt match at all\n\
+                 install the rest of this kernel's modules, or use iptables-legacy",
+                modules().display()
+            );
+            finding(Mark::Note, "nft_compat", text)
+        }
+    }
+}
+
+fn modules() -> PathBuf {
+    Path::new("/lib/modules").join(release())
+}
+
+/// The file of a module of the running kernel, also of one that is built in.
+fn installed_module(name: &str) -> Option<PathBuf> {
+    let files = ["modules.dep", "modules.builtin"]
+        .map(|list| fs::read_to_string(modules().join(list)).unwrap_or_default())
+        .concat();
+    let is_it = |file: &&str| {
+        let file = Path::new(file).file_name().and_then(OsStr::to_str);
+        file.and_then(|file| file.split(".ko").next()) == Some(name)
+    };
+    let mut files = files.lines().filter_map(|line| line.split(':').next());
+    files.find(is_it).map(|file| modules().join(file))
 }
 
 fn extension() -> Finding {

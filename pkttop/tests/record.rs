@@ -192,7 +192,7 @@ fn check_tells_contract_and_machine() {
             "{output}"
         );
     }
-    for topic in ["kernel", "module", "extension", "iptables"] {
+    for topic in ["kernel", "module", "nft_compat", "extension", "iptables"] {
         assert!(
             output
                 .lines()

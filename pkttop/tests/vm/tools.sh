@@ -14,7 +14,8 @@ scraped() {
 }
 
 claim "check asks whether rules can be loaded, before there is one"
-n1 pkttop check
+n1 pkttop check >/run/check || { cat /run/check; false; }
+grep -q '^ok    nft_compat .*/nft_compat.ko' /run/check
 n1 pkttop check -q
 refused 1 "*no counter in this network namespace*iptables -m pktstat*" n1 pkttop -1
 
