@@ -235,8 +235,16 @@ wait_until '[[ $(shown d1 rx_bytes) == 1000 ]]'
 [[ "$(shown d1 collisions) $(shown d1 rx_crc_errors) $(shown d1 tx_packets)" == "3 8 9" ]]
 echo 2000 >/run/fake/bytes
 wait_until '[[ $(shown d1 rx_bytes) == 2000 ]]'
-kill $feeder
+# What fails for a while is asked again.
+mv /run/fake/ovs-vsctl /run/fake/away
+sleep 1.5
+echo 3000 >/run/fake/bytes
+mv /run/fake/away /run/fake/ovs-vsctl
+wait_until '[[ $(shown d1 rx_bytes) == 3000 ]]'
 off d1
+status=0
+wait $feeder || status=$?
+[[ $status == 1 ]]
 
 claim "other tracers look on, and nobody takes the hook away"
 tracing=/sys/kernel/tracing
