@@ -14,13 +14,11 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use xt_pktstat::row::{Row, HEADER};
+use xt_pktstat::row::{Line, HEADER};
 
 /// Rows handed over at most at a time, so that one busy counter does not starve the others.
 const ROWS_AT_A_TIME: usize = 1 << 16;
 const READ_SIZE: usize = 1 << 16;
-/// The line before a row that is dated by an earlier clock than the row before it.
-const CLOCK_SET_BACK: &[u8] = b"# clock set back\n";
 /// How a line begins that says how many more windows are in the next row.
 const MERGED: &[u8] = b"# merged ";
 
@@ -109,26 +107,25 @@ impl Data {
                 self.header_read = true;
                 continue;
             }
-            if self.header_read && line == CLOCK_SET_BACK {
-                self.next.is_after_clock_set_back = true;
-                continue;
+            let garbled = || UserError::Garbled {
+                file: self.path.clone(),
+                line: String::from_utf8_lossy(line).into_owned(),
+            };
+            match Line::parse(line).filter(|_| self.header_read) {
+                Some(Line::Row(row)) => {
+                    let next = std::mem::take(&mut self.next);
+                    rows.push(Window {
+                        merged: next.merged,
+                        is_after_clock_set_back: next.is_after_clock_set_back,
+                        ..row.into()
+                    });
+                }
+                Some(Line::ClockSetBack) => self.next.is_after_clock_set_back = true,
+                None => {
+                    let merged = merged(line).filter(|_| self.header_read);
+                    self.next.merged = merged.ok_or_else(garbled)?;
+                }
             }
-            if let Some(merged) = merged(line).filter(|_| self.header_read) {
-                self.next.merged = merged;
-                continue;
-            }
-            let row = Row::parse(line)
-                .filter(|_| self.header_read)
-                .ok_or_else(|| UserError::Garbled {
-                    file: self.path.clone(),
-                    line: String::from_utf8_lossy(line).into_owned(),
-                })?;
-            let next = std::mem::take(&mut self.next);
-            rows.push(Window {
-                merged: next.merged,
-                is_after_clock_set_back: next.is_after_clock_set_back,
-                ..row.into()
-            });
         }
         self.pending.drain(..whole);
         Ok(())
