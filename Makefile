@@ -90,6 +90,7 @@ vm-%: extension
 test-vm: ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
+	@tests/configs
 	@tests/vm/selftest
 	@tests/vm/run_parallel 6.12 6.1 -- all
 	@$(call conservation,15)

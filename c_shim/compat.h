@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The only place that knows kernel versions: everything else is written for
- * the newest kernel.
+ * The only place that knows what older kernels lack: everything else is
+ * written for the newest one.
  */
 #ifndef PKTSTAT_COMPAT_H
 #define PKTSTAT_COMPAT_H
 
-#include <linux/version.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
-#error "xt_pktstat needs Linux 5.10 or newer"
-#endif
-
 #include <linux/clocksource.h>
 #include <linux/ftrace.h>
 #include <linux/hrtimer.h>
+#include <linux/kobject.h>
 #include <linux/proc_fs.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
+/* PKTSTAT_HAS_*: Kbuild has found it in the kernel's headers. */
+
+/* 5.17 */
+#ifndef PKTSTAT_HAS_pde_data
 #define pde_data PDE_DATA
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+/* 6.13 */
+#ifndef PKTSTAT_HAS_hrtimer_setup
 static inline void
 pktstat_hrtimer_setup(struct hrtimer *timer,
 		      enum hrtimer_restart (*function)(struct hrtimer *),
@@ -33,23 +32,20 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 #define hrtimer_setup pktstat_hrtimer_setup
 #endif
 
-/* It never changed a type. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#include <linux/kobject.h>
+/* Const from 6.1 on; it never changed a type before either. */
 #define kobject_init_and_add(kobj, type, ...) \
 	kobject_init_and_add(kobj, (struct kobj_type *)(type), __VA_ARGS__)
-#endif
 
-/* What a binary file's callbacks are given. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
-#define PKTSTAT_BIN_CONST
-#else
+/* 6.16: what the callbacks of a binary file are given. */
+#ifdef PKTSTAT_HAS_bin_const
 #define PKTSTAT_BIN_CONST const
+#else
+#define PKTSTAT_BIN_CONST
 #endif
 
 /*
- * Whether a function can be entered elsewhere, as livepatch does it, and how
- * an ftrace handler says where.
+ * Whether calls of a function can be sent to another one, as livepatch does
+ * it, and how an ftrace handler says to which.
  */
 #if defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) || \
 	defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
@@ -61,13 +57,8 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 #define PKTSTAT_REDIRECT_REGS FTRACE_OPS_FL_SAVE_REGS
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-#define pktstat_ftrace_regs pt_regs
-#define pktstat_ftrace_enter instruction_pointer_set
-#define PKTSTAT_REDIRECT_FLAGS \
-	(PKTSTAT_REDIRECT_REGS | FTRACE_OPS_FL_RECURSION_SAFE | \
-	 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
-#else
+/* 5.11; before, FL_RECURSION_SAFE was for handlers that cannot recurse. */
+#ifdef PKTSTAT_HAS_ftrace_regs
 #define pktstat_ftrace_regs ftrace_regs
 #define PKTSTAT_REDIRECT_FLAGS \
 	(PKTSTAT_REDIRECT_REGS | \
@@ -75,11 +66,18 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 #ifndef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
 #define pktstat_ftrace_enter(fregs, ip) \
 	instruction_pointer_set(ftrace_get_regs(fregs), ip)
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#define pktstat_ftrace_enter ftrace_instruction_pointer_set
-#else
+#elif defined(PKTSTAT_HAS_ftrace_regs_ip)
+/* 6.2 */
 #define pktstat_ftrace_enter ftrace_regs_set_instruction_pointer
+#else
+#define pktstat_ftrace_enter ftrace_instruction_pointer_set
 #endif
+#else
+#define pktstat_ftrace_regs pt_regs
+#define pktstat_ftrace_enter instruction_pointer_set
+#define PKTSTAT_REDIRECT_FLAGS \
+	(PKTSTAT_REDIRECT_REGS | FTRACE_OPS_FL_RECURSION_SAFE | \
+	 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
 #endif
 
 /*

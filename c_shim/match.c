@@ -179,13 +179,26 @@ static void pktstat_mt_destroy(const struct xt_mtdtor_param *par)
 	pktstat_rs_destroy(net->state, par->matchinfo);
 }
 
+/*
+ * Where the kernel checks what it calls through a pointer (kCFI), it looks for
+ * a hash that only its own compiler puts before a function.
+ */
+#if defined(CONFIG_CFI_CLANG) || defined(CONFIG_CFI)
+static bool pktstat_mt(const struct sk_buff *skb, struct xt_action_param *par)
+{
+	return pktstat_rs_match(skb, par);
+}
+#else
+#define pktstat_mt pktstat_rs_match
+#endif
+
 /* Not NFPROTO_UNSPEC: that would let arptables and ebtables in. */
 static struct xt_match pktstat_mt_reg[] __read_mostly = {
 	{
 		.name		= XT_PKTSTAT_MATCH_NAME,
 		.revision	= XT_PKTSTAT_REVISION,
 		.family		= NFPROTO_IPV4,
-		.match		= pktstat_rs_match,
+		.match		= pktstat_mt,
 		.checkentry	= pktstat_mt_check,
 		.destroy	= pktstat_mt_destroy,
 		.matchsize	= sizeof(struct xt_pktstat_info),
@@ -196,7 +209,7 @@ static struct xt_match pktstat_mt_reg[] __read_mostly = {
 		.name		= XT_PKTSTAT_MATCH_NAME,
 		.revision	= XT_PKTSTAT_REVISION,
 		.family		= NFPROTO_IPV6,
-		.match		= pktstat_rs_match,
+		.match		= pktstat_mt,
 		.checkentry	= pktstat_mt_check,
 		.destroy	= pktstat_mt_destroy,
 		.matchsize	= sizeof(struct xt_pktstat_info),

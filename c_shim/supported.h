@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernels that it would not run on are refused. Kbuild includes this first. */
+#ifndef PKTSTAT_SUPPORTED_H
+#define PKTSTAT_SUPPORTED_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "xt_pktstat needs Linux 5.10 or newer"
+#endif
+
+#if defined(CONFIG_X86_64) && !defined(CONFIG_SMP) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#error "xt_pktstat needs CONFIG_SMP: before Linux 6.15 an x86-64 kernel without it keeps per-CPU memory where the Rust half does not look"
+#endif
+#if defined(CONFIG_UML) || \
+	(!defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)) || \
+	defined(CONFIG_CPU_BIG_ENDIAN)
+#error "xt_pktstat runs on x86-64 and on little-endian arm64: it has no Rust half for anything else"
+#endif
+
+#endif
