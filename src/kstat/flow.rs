@@ -206,6 +206,14 @@ pub(super) mod tests {
     ]);
 
     #[test]
+    fn a_flow_is_not_its_answer() {
+        let (one, other) = (Address::V4([10, 9, 0, 1]), Address::V4([10, 9, 0, 2]));
+        let sent = Flow::new(17, one, other, name(b"eth0", 0));
+        let answered = Flow::new(17, other, one, name(b"eth0", 0));
+        assert_ne!(sent, answered);
+    }
+
+    #[test]
     fn the_parts_come_back() {
         let flow = Flow::new(
             6,
