@@ -257,6 +257,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn small_sums_and_an_even_last_word_spread_too() {
+        for last in [0, 1] {
+            // The sum is below 2^64, and another for each destination.
+            let secret = Secret([0, 0, 1, 0, 0, 0, 0, 0, last]);
+            let hashes: HashSet<u64> = (0..4096).map(|n| secret.hash(&flow(n))).collect();
+            assert_eq!(hashes.len(), 4096);
+        }
+    }
+
+    #[test]
     fn every_word_reaches_the_hash() {
         let flow = flow(7);
         for word in 0..7 {
