@@ -44,9 +44,10 @@ impl Memory for Kernel {
 ///
 /// The bank of a buffer belongs to the CPU's packets while the buffer is the one that counts and
 /// until the grace period after it was left, then to whoever holds kstat's mutex.
+#[repr(C)] // With the banks in front an address less is to be computed.
 struct CpuBanks {
-    steps: Arc<Steps>,
     banks: [UnsafeCell<Bank<Kernel>>; 2],
+    steps: Arc<Steps>,
 }
 
 // SAFETY: by the invariant a bank has one user at a time: the CPU that it belongs to, with

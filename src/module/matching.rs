@@ -138,7 +138,7 @@ unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, ticks: u64, bytes:
     if let Some(moment) = CLOCK.at(ticks) {
         // SAFETY: a block lives as long as the rules of its counter, one of which calls.
         let block = unsafe { PerCpu::<Block>::value_at(block) };
-        return block.count(&CLOCK, moment, 1, bytes);
+        return block.count_packet(&CLOCK, moment, bytes);
     }
     // SAFETY: as for this function.
     unsafe { pktstat_rs_roll_over_wire(block, ticks, 1, bytes) };

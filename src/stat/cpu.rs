@@ -124,13 +124,32 @@ where
 
     /// Counts `frames` and `bytes`, closes the window if it has ended, and sets the fast path's
     /// deadline.
-    #[inline(always)]
     pub fn count<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
+        // What a packet counts as on the wire is not known before it was looked at.
+        let is_fast = !self.link.wire;
+        self.count_as(clock, moment, frames, bytes, is_fast);
+    }
+
+    /// The same for a packet of `bytes`, where a packet is a frame.
+    #[inline(always)]
+    pub fn count_packet<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, bytes: u64) {
+        self.count_as(clock, moment, 1, bytes, true);
+    }
+
+    #[inline(always)]
+    fn count_as<R: RealTime>(
+        &self,
+        clock: &Clock<R>,
+        moment: Moment,
+        frames: u64,
+        bytes: u64,
+        is_fast: bool,
+    ) {
         let shared: &Shared<T> = &self.link;
         let closing = self.closing(shared);
         self.tally.set_base(moment.ticks);
         let rest_ns = self.tally.count(&closing, moment.time, frames, bytes);
-        self.set_span(shared, clock, rest_ns);
+        self.set_span(shared, clock, rest_ns, is_fast);
     }
 
     /// Counts a packet of `bytes`, which the fast path has counted already, anew in the window of
@@ -140,14 +159,18 @@ where
         let closing = self.closing(shared);
         if let Some(rest_ns) = self.tally.recount(&closing, moment, bytes) {
             self.tally.set_base(moment.ticks);
-            self.set_span(shared, clock, rest_ns);
+            self.set_span(shared, clock, rest_ns, true);
         }
     }
 
     #[inline(always)]
-    fn set_span<R: RealTime>(&self, shared: &Shared<T>, clock: &Clock<R>, rest_ns: u64) {
-        // What a packet counts as is not known before it was looked at.
-        let is_fast = !shared.wire;
+    fn set_span<R: RealTime>(
+        &self,
+        shared: &Shared<T>,
+        clock: &Clock<R>,
+        rest_ns: u64,
+        is_fast: bool,
+    ) {
         let span_ticks = if is_fast {
             clock.span_ticks(rest_ns)
         } else {

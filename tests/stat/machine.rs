@@ -344,7 +344,11 @@ impl Machine {
 
     fn count(&self, cpu: usize, frames: u64, bytes: u64) {
         let moment = self.clock.moment(self.ticks());
-        self.cpus[cpu].count(&self.clock, moment, frames, bytes);
+        if frames == 1 && !self.wire {
+            self.cpus[cpu].count_packet(&self.clock, moment, bytes);
+        } else {
+            self.cpus[cpu].count(&self.clock, moment, frames, bytes);
+        }
     }
 
     /// The model's half of counting.
