@@ -11,9 +11,9 @@ use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 use xt_pktstat::decimal::Writer;
 use xt_pktstat::kstat::bank::Count;
-use xt_pktstat::kstat::counter::{Counter, CounterError};
 use xt_pktstat::kstat::flow::{Address, Flow};
 use xt_pktstat::kstat::nout;
+use xt_pktstat::kstat::step_size::{StepSize, StepSizeError};
 use xt_pktstat::row::{Row, ROW_MAX};
 use xt_pktstat::status::{Status, STATUS_MAX};
 use xt_pktstat::update_stats::command::Command;
@@ -53,16 +53,16 @@ fn echoed(text: &[u8]) -> Option<&str> {
 fn counter(text: &[u8]) {
     let number = echoed(text).and_then(|text| digits(text.strip_prefix('+').unwrap_or(text)));
     let want = match number {
-        None | Some(Some(0)) => Err(CounterError::Invalid),
+        None | Some(Some(0)) => Err(StepSizeError::Invalid),
         Some(Some(number @ 1..=1_000_000_000)) => Ok(number),
-        Some(_) => Err(CounterError::TooLarge),
+        Some(_) => Err(StepSizeError::TooLarge),
     };
-    let counter = Counter::parse(text);
+    let counter = StepSize::parse(text);
     assert_eq!(counter.map(|counter| counter.get().get()), want);
     if let Ok(counter) = counter {
-        let mut out = [0; Counter::TEXT];
+        let mut out = [0; StepSize::TEXT];
         let len = counter.write(&mut out);
-        assert_eq!(Counter::parse(&out[..len]), Ok(counter));
+        assert_eq!(StepSize::parse(&out[..len]), Ok(counter));
     }
 }
 
