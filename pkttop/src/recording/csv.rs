@@ -6,7 +6,7 @@ use crate::window::Window;
 use anyhow::Result;
 use std::fs::File;
 
-const BUFFER_SIZE: usize = 1 << 18;
+const BUFFER_SIZE: usize = 262_144;
 
 pub struct CsvWriter(csv::Writer<File>);
 

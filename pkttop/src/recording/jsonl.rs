@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 
-const BUFFER_SIZE: usize = 1 << 18;
+const BUFFER_SIZE: usize = 262_144;
 
 pub struct JsonlWriter(BufWriter<File>);
 

@@ -81,6 +81,7 @@ pub trait Writer {
 enum Format {
     Csv,
     Jsonl,
+    #[cfg(feature = "parquet")]
     Parquet,
 }
 
@@ -89,7 +90,9 @@ impl Format {
         match path.extension().and_then(|suffix| suffix.to_str()) {
             Some("csv") => Ok(Format::Csv),
             Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
-            Some("parquet") if cfg!(feature = "parquet") => Ok(Format::Parquet),
+            #[cfg(feature = "parquet")]
+            Some("parquet") => Ok(Format::Parquet),
+            #[cfg(not(feature = "parquet"))]
             Some("parquet") => bail!(
                 "{0}: this pkttop was built without Parquet\nbuild it with `--features parquet`, or record \
                  .csv and convert: duckdb -c \"COPY (FROM 'x.csv') TO '{0}'\"",
@@ -126,8 +129,6 @@ pub fn create(path: &Path, force: bool) -> Result<Box<dyn Writer>> {
         Format::Jsonl => Box::new(jsonl::JsonlWriter::new(file)),
         #[cfg(feature = "parquet")]
         Format::Parquet => Box::new(parquet::ParquetWriter::new(file)?),
-        #[cfg(not(feature = "parquet"))]
-        Format::Parquet => unreachable!("refused by Format::of"),
     })
 }
 
@@ -198,8 +199,6 @@ pub fn read(paths: &[impl AsRef<Path>]) -> Result<Vec<Series>> {
             Format::Jsonl => jsonl::read(file, &mut collection),
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet::read(file, &mut collection),
-            #[cfg(not(feature = "parquet"))]
-            Format::Parquet => unreachable!("refused by Format::of"),
         }
         .with_context(|| format!("{}: not a whole recording of `pkttop record`", name()))?;
     }
@@ -291,6 +290,67 @@ mod tests {
             .ends_with("x.csv: exists already\nname another, or --force to write over it"));
         assert_eq!(std::fs::read_to_string(&path).expect("read"), "precious");
         create(&path, true).expect("forced");
+    }
+
+    #[test]
+    fn windows_come_back_by_host_counter_and_period() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("x.csv");
+        let origins = [("a", "x", 1), ("b", "x", 1), ("a", "y", 1), ("a", "x", 2)];
+        let mut text = "host,counter,period_ns,timestamp_ns,frames,bytes,merged\n".to_owned();
+        for timestamp_ns in [2, 1] {
+            for (host, counter, period_ns) in origins {
+                text += &format!("{host},{counter},{period_ns},{timestamp_ns},3,4,0\n");
+            }
+        }
+        std::fs::write(&path, text).expect("write");
+        let series = read(&[&path]).expect("read");
+        assert_eq!(series.len(), origins.len());
+        for (host, counter, period_ns) in origins {
+            let origin = Origin {
+                host: host.to_owned(),
+                counter: counter.to_owned(),
+                period_ns,
+            };
+            let found = series.iter().find(|one| one.origin == origin);
+            let rows = &found.expect("each is there").rows;
+            let times: Vec<_> = rows.iter().map(|row| row.timestamp_ns).collect();
+            assert_eq!(times, [1, 2], "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_flushed_is_in_the_file_and_a_full_disk_is_an_error() {
+        let origin = Origin {
+            host: "a".to_owned(),
+            counter: "x".to_owned(),
+            period_ns: 1,
+        };
+        let directory = tempfile::tempdir().expect("temporary directory");
+        for suffix in ["csv", "jsonl"] {
+            let path = directory.path().join("x").with_extension(suffix);
+            let mut writer = create(&path, false).expect("create");
+            writer.rows(&origin, &[Window::default()]).expect("rows");
+            writer.flush().expect("flush");
+            assert!(
+                std::fs::metadata(&path).expect("file").len() > 0,
+                "{suffix}"
+            );
+        }
+        let full = || {
+            let mut options = OpenOptions::new();
+            options.write(true).open("/dev/full").expect("/dev/full")
+        };
+        let writers: [Box<dyn Writer>; 2] = [
+            Box::new(csv::CsvWriter::new(full())),
+            Box::new(jsonl::JsonlWriter::new(full())),
+        ];
+        for mut writer in writers {
+            writer
+                .rows(&origin, &[Window::default()])
+                .expect("buffered");
+            assert!(writer.finish().is_err());
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 /// Rows of a row group, and so rows in memory: 40 bytes each.
-const GROUP_ROWS: usize = 1 << 20;
+const GROUP_ROWS: usize = 1_048_576;
 /// 64-bit numbers are signed in Parquet's oldest types, but annotated as what they are.
 const SCHEMA: &str = "message window {
     required binary host (UTF8);
@@ -177,4 +177,28 @@ pub fn read(file: File, into: &mut Collection) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_rows_are_one_group() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("x.parquet");
+        let file = File::create(&path).expect("create");
+        let mut writer = Box::new(ParquetWriter::new(file).expect("writer"));
+        let origin = Origin {
+            host: "a".to_owned(),
+            counter: "x".to_owned(),
+            period_ns: 1,
+        };
+        for _ in 0..3 {
+            writer.rows(&origin, &[Window::default()]).expect("rows");
+        }
+        writer.finish().expect("finish");
+        let reader = SerializedFileReader::new(File::open(&path).expect("open")).expect("reader");
+        assert_eq!(reader.num_row_groups(), 1);
+    }
 }
