@@ -248,7 +248,7 @@ fn other_readers(counter: &Counter) -> Vec<String> {
             .flatten()
             .flatten()
             .any(|fd| {
-                // The name first: a stat of each file of the machine would be rude.
+                // The name first: it spares a stat of every open file of the machine.
                 fs::read_link(fd.path())
                     .is_ok_and(|name| name.file_name() == Some(OsStr::new("data")))
                     && fs::metadata(fd.path())

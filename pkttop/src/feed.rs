@@ -200,7 +200,7 @@ impl Feed {
         self.sources = here;
         for counter in self.wanted() {
             if !self.sources.iter().any(|source| source.counter == counter) {
-                // It may be on its way out, or not be ours to read: then the next look tells.
+                // It may be going away, or not be readable by us: the next scan tries again.
                 let _ = self.add(counter);
             }
         }

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Whoever closed standard error does not want to hear it.
+            // With standard error closed there is nowhere to say it.
             let _ = writeln!(std::io::stderr(), "pkttop: {error:#}");
             ExitCode::FAILURE
         }

@@ -230,7 +230,7 @@ pub fn run(args: &Record) -> Result<()> {
 
 fn progress(tracks: &[Track], time: Duration) {
     let sum = |of: fn(&Track) -> u64| tracks.iter().map(of).sum::<u64>();
-    // Whoever closed standard error does not want to see it.
+    // With standard error closed there is nowhere to show it.
     let _ = write!(
         std::io::stderr(),
         "\r\x1b[K{}: {} counters, {} rows, {} frames, {} bytes, {} merged",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `pkttop report`: what a recording tells.
+//! `pkttop report`: the figures of a recording.
 
 use crate::burst::Burst;
 use crate::cli::{BurstArgs, Report};
@@ -16,7 +16,7 @@ use std::io::Write;
 /// Percentiles of burst durations, gaps and sizes.
 const OF_BURSTS: [f64; 3] = [50.0, 90.0, 99.0];
 
-/// What one counter's recording tells.
+/// The figures of one counter's recording.
 #[derive(Debug, Serialize)]
 struct Summary {
     host: String,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Which load is a burst, where nobody said.
+//! The load from which on a window is in a burst, as asked or by default.
 
 use crate::cli::BurstArgs;
 use crate::units::{short, BitRate, Threshold};
@@ -8,7 +8,7 @@ use std::fs;
 
 /// Half a link: what the literature on microbursts calls hot.
 const SHARE: f64 = 0.5;
-/// A link whose speed no driver tells.
+/// The link of a machine whose drivers report no speed.
 const LINK: BitRate = BitRate(10e9);
 
 /// The threshold of a live counter, and what to call it.
@@ -21,7 +21,7 @@ pub struct Resolved {
 }
 
 impl BurstArgs {
-    /// The threshold that was asked for; `None` where nothing was said.
+    /// The threshold that was asked for; `None` where no option gives one.
     pub fn asked(&self) -> Result<Option<Resolved>> {
         let of = |share: f64, link: BitRate| Resolved {
             rate: BitRate(share * link.0),

@@ -14,7 +14,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline of windows of this width that begins with the first thing it hears.
+    /// A timeline of windows of this width that begins with the first window that it is given.
     pub fn new(period_ns: u64) -> Timeline {
         Timeline {
             period_ns: period_ns.max(1),
@@ -43,7 +43,7 @@ impl Timeline {
         between.saturating_sub(row.merged)
     }
 
-    /// Says that rows of windows that closed until `now_ns` have all been heard, and returns how
+    /// Says that rows of windows that closed until `now_ns` have all been read, and returns how
     /// many idle windows lie between the last of them and now.
     pub fn until(&mut self, now_ns: u64) -> u64 {
         let next = *self

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! libxt_pktstat.so: `-m pktstat` for iptables and ip6tables.
 //!
-//! It speaks the old `parse` and `extra_opts` interface of libxtables, on purpose: that of the
+//! It uses the old `parse` and `extra_opts` interface of libxtables, on purpose: that of the
 //! newer one changed its layout between iptables 1.8.9 and 1.8.11 under the same version.
 #![no_std]
 

@@ -31,7 +31,7 @@ pub fn serve(listener: &TcpListener, registry: &Registry) {
             };
             if open.fetch_add(1, Ordering::Relaxed) < CONNECTIONS_MAX {
                 scope.spawn(|| {
-                    // Whoever hangs up does not wait for an answer.
+                    // A client that hung up does not wait for an answer.
                     let _ = answer(stream, registry);
                     open.fetch_sub(1, Ordering::Relaxed);
                 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Letters for PNG: a font of this machine. SVG leaves them to whoever shows it.
+//! Letters for PNG: a font of this machine. An SVG leaves them to the program that shows it.
 
 use anyhow::{anyhow, Result};
 use plotters::style::{register_font, FontStyle};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! SVG without a font on this machine: whoever shows the picture has one, and for the layout it is
-//! enough to know about how wide letters are.
+//! SVG without a font on this machine: the program that shows the picture has one, and for the
+//! layout it is enough to know about how wide letters are.
 
 use plotters::prelude::SVGBackend;
 use plotters_backend::{
