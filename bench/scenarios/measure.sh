@@ -7,7 +7,6 @@
 #     counted N / frames N        what the rules and the counters of pktstat counted
 # variants: kstat legacy nft native tc sysfs
 # machine: exact
-# cpus: 2
 # timeout: 100000
 
 world=$VARIANT
