@@ -48,6 +48,8 @@ fn check_layouts(out: &Path) {
     }
     for target in targets {
         cc::Build::new()
+            // Else CROSS_COMPILE, which the kernel's build takes, would name the compiler.
+            .compiler("cc")
             .target(target)
             .inherit_rustflags(false)
             .file(&file)
