@@ -112,3 +112,21 @@ pub fn queued(slots: &[Slot], head: u32, tail: u32) -> u32 {
         (slots.len() as u32).wrapping_sub(tail).wrapping_add(head)
     }
 }
+
+#[cfg(all(test, not(pktstat_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_beyond_what_came_before_it() {
+        for (total, other, beyond) in [
+            (5, 5, false),
+            (6, 5, true),
+            (5, 6, false),
+            (0, u64::MAX, true),
+            (u64::MAX, 0, false),
+        ] {
+            assert_eq!(is_beyond(total, other), beyond, "{total} {other}");
+        }
+    }
+}

@@ -275,6 +275,7 @@ impl Model {
                 state.stop();
                 assert!(!state.is_running());
                 let Ok(()) = state.start();
+                assert!(state.is_running());
             }),
         }
     }
