@@ -30,14 +30,14 @@ unsigned int pktstat_shim_kstat_entries = 4096;
 module_param_named(kstat_entries, pktstat_shim_kstat_entries, uint, 0444);
 MODULE_PARM_DESC(kstat_entries, "flows that kstat tells apart");
 
-/* Rust's; made before the files below, and gone after them. */
+/* Made before the files below, freed after them. */
 static void *rust_kstat;
 
 /* --- Packets ------------------------------------------------------------- */
 
 /*
- * Interrupts off, on PREEMPT_RT too: what a CPU counts into is its own, and
- * synchronize_rcu() waits for whoever has them off.
+ * Interrupts off, on PREEMPT_RT too: a CPU counts into memory of its own, and
+ * synchronize_rcu() waits for regions with interrupts off.
  */
 static void count(void *block, const struct pktstat_flow *flow, u32 len)
 {
@@ -98,7 +98,7 @@ static struct nf_hook_ops hooks[] = {
 		.hook		= kstat_v4,
 		.pf		= NFPROTO_IPV4,
 		.hooknum	= NF_INET_POST_ROUTING,
-		.priority	= NF_IP_PRI_LAST,
+		.priority	= NF_IP_PRI_LAST,	/* as conntrack's confirm */
 	},
 	{
 		.hook		= kstat_v6,
@@ -122,7 +122,7 @@ void pktstat_shim_kstat_unhook(void)
 	nf_unregister_net_hooks(&init_net, hooks, ARRAY_SIZE(hooks));
 }
 
-/* --- Words that Rust lacks ------------------------------------------------ */
+/* --- What Rust calls ------------------------------------------------------- */
 
 void pktstat_shim_synchronize_rcu(void)
 {
@@ -167,11 +167,11 @@ static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 
 /* --- /proc/kstat ----------------------------------------------------------- */
 
-/* More than any number that is worth an answer of its own. */
+/* Longer texts are no number, nor anything else that a file takes. */
 #define WRITE_MAX 64
 
-/* What was written, and its length; else a negative errno. */
-static ssize_t written(char *text, const char __user *from, size_t len)
+/* Copies what is written. Returns its length or a negative errno. */
+static ssize_t copy_text(char *text, const char __user *from, size_t len)
 {
 	if (len > WRITE_MAX)
 		return -EINVAL;
@@ -196,7 +196,7 @@ static ssize_t counter_write(struct file *file, const char __user *from,
 			     size_t len, loff_t *pos)
 {
 	char text[WRITE_MAX];
-	ssize_t size = written(text, from, len);
+	ssize_t size = copy_text(text, from, len);
 	int err;
 
 	if (size < 0)
@@ -212,7 +212,7 @@ static const struct proc_ops counter_ops = {
 	.proc_lseek	= default_llseek,
 };
 
-/* The text is made when the file is opened, and then it stays as it is. */
+/* The text is made when the file is opened, and does not change then. */
 static int nout_open(struct inode *inode, struct file *file)
 {
 	int err = pktstat_check_access(file->f_mode);
@@ -237,7 +237,7 @@ static ssize_t nout_write(struct file *file, const char __user *from,
 			  size_t len, loff_t *pos)
 {
 	char text[WRITE_MAX];
-	ssize_t size = written(text, from, len);
+	ssize_t size = copy_text(text, from, len);
 	int err;
 
 	if (size < 0)
@@ -311,7 +311,7 @@ err_kstat:
 	return err;
 }
 
-/* Removing a file waits for who is in it, and releases a nout that is open. */
+/* Removing a file waits for its readers and writers, and releases open ones. */
 void pktstat_kstat_exit(void)
 {
 	sysfs_remove_file(sysfs_dir, &enabled_attr.attr);

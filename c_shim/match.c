@@ -94,6 +94,25 @@ static int ip_end(const struct sk_buff *skb, int at)
 	return ipv6_skip_exthdr(skb, at + sizeof(*six), &next, &fragment);
 }
 
+/* Of the transport header at @at, which each segment repeats. */
+static unsigned int transport_length(const struct sk_buff *skb, int at)
+{
+	unsigned int type = skb_shinfo(skb)->gso_type;
+
+	if (type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
+		const struct tcphdr *tcp;
+		struct tcphdr copy;
+
+		tcp = skb_header_pointer(skb, at, sizeof(copy), &copy);
+		return tcp ? tcp->doff * 4 : sizeof(copy);
+	}
+	if (type & SKB_GSO_UDP_L4)
+		return sizeof(struct udphdr);
+	if (type & SKB_GSO_SCTP)
+		return sizeof(struct sctphdr);
+	return 0;
+}
+
 /*
  * Frames and bytes of a packet's segments on the wire: the sum that
  * qdisc_pkt_len_init() does, from the network header on; each segment but the
@@ -119,19 +138,7 @@ static void on_the_wire(const struct sk_buff *skb, u64 *frames, u64 *bytes)
 		if (at < 0)
 			at = skb_transport_offset(skb);
 	}
-	headers = at - skb_network_offset(skb);
-
-	if (info->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
-		const struct tcphdr *tcp;
-		struct tcphdr copy;
-
-		tcp = skb_header_pointer(skb, at, sizeof(copy), &copy);
-		headers += tcp ? tcp->doff * 4 : sizeof(copy);
-	} else if (info->gso_type & SKB_GSO_UDP_L4) {
-		headers += sizeof(struct udphdr);
-	} else if (info->gso_type & SKB_GSO_SCTP) {
-		headers += sizeof(struct sctphdr);
-	}
+	headers = at - skb_network_offset(skb) + transport_length(skb, at);
 	if (headers >= skb->len)
 		return;
 

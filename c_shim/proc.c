@@ -21,9 +21,9 @@ module_param(perms, uint, 0400);
 MODULE_PARM_DESC(perms, "mode of the files in /proc/net/xt_pktstat");
 
 /*
- * A read may be kept waiting for ever, by the page that it writes to. The
- * removal of a file waits for whoever reads it, and a namespace's teardown is
- * everybody's: so while it is read, the namespace is kept.
+ * A read can wait for ever for the page that it copies to. Removing a file
+ * waits for reads in progress, and all namespaces wait for the teardown of
+ * one: so a read keeps its namespace.
  */
 static struct net *keep_net(struct file *file)
 {

@@ -135,7 +135,7 @@ size_t pktstat_rs_status(void *counter, char *text, size_t size);
 
 /*
  * What is counted together, see src/kstat/flow.rs: words for the compiler,
- * which aligns them, and bytes to who fills them. Unused bytes are zero.
+ * which aligns them, and bytes for the C that fills them. Unused are zero.
  */
 struct pktstat_flow {
 	__u8 family;

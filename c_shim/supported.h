@@ -11,7 +11,7 @@
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_SMP) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-#error "xt_pktstat needs CONFIG_SMP: before Linux 6.15 an x86-64 kernel without it keeps per-CPU memory where the Rust half does not look"
+#error "xt_pktstat needs CONFIG_SMP: without it x86-64 kept per-CPU memory elsewhere up to 6.14"
 #endif
 #if defined(CONFIG_UML) || \
 	(!defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)) || \

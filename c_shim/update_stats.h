@@ -42,7 +42,7 @@ void pktstat_devices_off(void);
 size_t pktstat_devices_list(char *text, size_t size, loff_t pos);
 
 /*
- * update_stats_active.c: while there are users, @devices is told of changes
+ * update_stats_active.c: while there are users, @devices hears of changes
  * to devices, and callers of dev_get_stats() get to @replacement.
  */
 int pktstat_active_get(struct notifier_block *devices,
