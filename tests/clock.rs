@@ -163,3 +163,50 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_fast_path_goes_on_for_as_many_ticks_as_the_rest_has() {
+    // Two ticks a ns, and a tenth less where NTP has the clock go faster.
+    let two = Line {
+        mult: 1 << 23,
+        shift: 24,
+        nominal_mult: 1 << 23,
+        khz: 2_000_000,
+        goes_by_ticks: true,
+        ..Line::default()
+    };
+    let faster = Line {
+        mult: (1 << 23) / 9 * 10,
+        ..two
+    };
+    // Ticks that the clock does not go by, and a clock that tells nothing of its own: its mult
+    // against its nominal one is all that is known.
+    let other = |line: Line| Line {
+        goes_by_ticks: false,
+        mult: line.mult >> 4,
+        nominal_mult: line.nominal_mult >> 4,
+        ..line
+    };
+    for (line, ticks) in [
+        (two, 2_000_000),
+        (faster, 1_800_000),
+        (other(two), 2_000_000),
+        (other(faster), 1_800_000),
+        (Line { khz: 0, ..two }, 0),
+        (
+            Line {
+                khz: 0,
+                ..other(two)
+            },
+            0,
+        ),
+        (Line { shift: 33, ..two }, 0),
+    ] {
+        let span = clock(line).span_ticks(1_000_000);
+        // A thousandth less: never too long.
+        assert!(
+            (ticks - ticks / 1_000..=ticks).contains(&span),
+            "{span} of {ticks}"
+        );
+    }
+}
