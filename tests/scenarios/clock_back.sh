@@ -69,3 +69,38 @@ wait $reader
 [[ $(grep -c '^# clock set back$' got) == 1 ]]
 grep -v '^#' got >>"$(rows_file web)"
 conserved web OUTPUT 1
+
+# leap insert|delete|none: what is to happen at midnight (adjtimex(2)).
+leap() {
+	python3 - "$1" <<'END'
+import ctypes, sys
+class Timex(ctypes.Structure):
+    _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
+                ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long), ("status", ctypes.c_int),
+                ("rest", ctypes.c_char * 256)]
+ADJ_STATUS, STA_UNSYNC = 0x10, 0x40
+status = {"insert": 0x10, "delete": 0x20, "none": STA_UNSYNC}[sys.argv[1]]
+assert ctypes.CDLL(None).adjtimex(ctypes.byref(Timex(modes=ADJ_STATUS, status=status))) >= 0
+END
+}
+# over_midnight: sends for some seconds around it, and reads.
+over_midnight() {
+	date -us "2026-11-25 23:59:57" >/dev/null
+	in_ns n0 cat "$data" | grep -v '^#' >>"$(rows_file web)" || true
+	leap "$1"
+	n0 udp -i 50000 -b 1 "$addr1" 100 100 >/dev/null
+	leap none
+	sleep 0.1
+	in_ns n0 cat "$data" >got
+	grep -v '^#' got >>"$(rows_file web)"
+	# Timestamps rise but at the line.
+	awk '/^# clock/ { last = 0; next } !/^#/ { if ($1 <= last) exit 1; last = $1 }' got
+}
+claim "a second that is inserted comes twice, with the line in between"
+over_midnight insert
+[[ $(grep -c '^# clock set back$' got) == 1 ]]
+
+claim "one that is left out is a step forward, and has none"
+over_midnight delete
+[[ $(grep -c '^# clock' got) == 0 ]]
+conserved web OUTPUT 1
