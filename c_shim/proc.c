@@ -22,12 +22,26 @@ MODULE_PARM_DESC(perms, "mode of the files in /proc/net/xt_pktstat");
 
 /*
  * A read can wait for ever for the page that it copies to. Removing a file
- * waits for reads in progress, and all namespaces wait for the teardown of
- * one: so a read keeps its namespace.
+ * waits for reads in progress, and others wait for that: the teardown of any
+ * namespace, and nft's destruction of any rule. So a read keeps its namespace,
+ * and a counter keeps its files while they are read.
  */
-static struct net *keep_net(struct file *file)
+static struct net *read_begin(struct file *file)
 {
-	return maybe_get_net(proc_get_parent_data(file_inode(file)));
+	struct inode *inode = file_inode(file);
+	struct net *net = maybe_get_net(proc_get_parent_data(inode));
+
+	if (net && !pktstat_rs_read_begin(pde_data(inode))) {
+		put_net(net);
+		net = NULL;
+	}
+	return net;
+}
+
+static void read_end(struct file *file, struct net *net)
+{
+	pktstat_rs_read_end(pde_data(file_inode(file)));
+	put_net(net);
 }
 
 static int data_open(struct inode *inode, struct file *file)
@@ -40,14 +54,14 @@ static int data_open(struct inode *inode, struct file *file)
 static ssize_t data_read(struct file *file, char __user *to, size_t len,
 			 loff_t *pos)
 {
-	struct net *net = keep_net(file);
+	struct net *net = read_begin(file);
 	ssize_t done;
 
 	if (!net)
 		return -EIO;
 	done = pktstat_rs_data_read(file->private_data, (__force void *)to,
 				    len);
-	put_net(net);
+	read_end(file, net);
 	return done;
 }
 
@@ -93,13 +107,13 @@ static ssize_t status_read(struct file *file, char __user *to, size_t len,
 			   loff_t *pos)
 {
 	const struct text *text = file->private_data;
-	struct net *net = keep_net(file);
+	struct net *net = read_begin(file);
 	ssize_t done;
 
 	if (!net)
 		return -EIO;
 	done = simple_read_from_buffer(to, len, pos, text->bytes, text->len);
-	put_net(net);
+	read_end(file, net);
 	return done;
 }
 

@@ -121,6 +121,9 @@ void pktstat_shim_proc_remove(struct proc_dir_entry *entry);
 size_t pktstat_shim_copy_to_user(void *to, const void *from, size_t len);
 bool pktstat_shim_signal_pending(void);
 
+/* Around a read, which may be kept waiting for ever by the page it writes to. */
+bool pktstat_rs_read_begin(void *counter);
+void pktstat_rs_read_end(void *counter);
 void *pktstat_rs_data_open(void *counter);
 ssize_t pktstat_rs_data_read(void *open, void *to, size_t len);
 bool pktstat_rs_data_poll(void *open, struct file *file,

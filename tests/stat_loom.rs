@@ -19,6 +19,7 @@ use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::drain::{Cursor, Taken};
 use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::gate::Gate;
 use xt_pktstat::stat::reading::Reading;
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Time, Window};
@@ -334,6 +335,31 @@ fn a_time_after_a_step_back_is_of_the_new_epoch() {
         assert!(now.ns == 1_000 || now.epoch == next, "{now:?}");
         kernel.join().unwrap();
         assert_eq!(clock.now().epoch, next);
+    });
+}
+
+#[test]
+fn nobody_is_inside_a_gate_that_was_closed_and_empty() {
+    explore(10, 3, || {
+        let gate = Arc::new(Gate::default());
+        let inside = std::sync::Arc::new(AtomicU64::new(0));
+        let reader = thread::spawn({
+            let (gate, inside) = (gate.clone(), inside.clone());
+            move || {
+                if gate.enter() {
+                    inside.fetch_add(1, Real::Relaxed);
+                    thread::yield_now();
+                    inside.fetch_sub(1, Real::Relaxed);
+                    gate.leave();
+                }
+            }
+        });
+        if gate.close() {
+            assert_eq!(inside.load(Real::Relaxed), 0, "still inside");
+            assert!(!gate.enter(), "open again");
+        }
+        reader.join().unwrap();
+        assert!(gate.close());
     });
 }
 

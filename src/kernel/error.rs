@@ -31,6 +31,7 @@ macro_rules! errors {
 errors! {
     ENOMEM = 12;
     EFAULT = 14;
+    EBUSY = 16;
     EINVAL = 22;
     ENOSPC = 28;
     ERANGE = 34;

@@ -12,6 +12,7 @@ use crate::rule::{Label, Rule};
 use crate::stat::cpu::{self, CpuCounter, Timer as _};
 use crate::stat::drain::{Cpus, Cursor, Taken};
 use crate::stat::fifo::Slot;
+use crate::stat::gate::Gate;
 use crate::stat::reading::Reading;
 use crate::stat::window::Window;
 use crate::status::Status;
@@ -28,6 +29,8 @@ pub struct Counter {
     memory: u64,
     /// How many rules refer to it, for `status`: the registry counts them.
     rules: AtomicU32,
+    /// Those who read its files, and so may be kept waiting by a page for ever.
+    readers: Gate,
     reading: Mutex<Reading<Array<Cursor>>>,
     blocks: PerCpu<Block>,
     shared: Arc<Shared>,
@@ -74,6 +77,7 @@ impl Counter {
             rule: *rule,
             memory: Self::size(rule),
             rules: AtomicU32::new(0),
+            readers: Gate::default(),
             reading: Mutex::new(Rank::Reading, Reading::new(cursors))?,
             blocks,
             shared,
@@ -93,6 +97,11 @@ impl Counter {
     /// How many rules `status` says there are.
     pub fn set_rules(&self, rules: u32) {
         self.rules.store(rules, Ordering::Relaxed);
+    }
+
+    /// See [`Gate`].
+    pub fn readers(&self) -> &Gate {
+        &self.readers
     }
 
     /// Writes its name or number.

@@ -55,6 +55,28 @@ impl Open {
     }
 }
 
+/// A read of a file begins: false where the counter has no rule any more.
+///
+/// # Safety
+///
+/// Called by `/proc`: `counter` is what [`super::registry`] gave to the file, which is there.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_read_begin(counter: *mut c_void) -> bool {
+    // SAFETY: the file keeps an owner, which is taken back when the file is gone.
+    unsafe { Arc::<Counter>::borrow(counter) }.readers().enter()
+}
+
+/// It ends.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_read_begin`], which returned true.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_read_end(counter: *mut c_void) {
+    // SAFETY: as when it began.
+    unsafe { Arc::<Counter>::borrow(counter) }.readers().leave();
+}
+
 /// Opens `data`. Null where there is no memory.
 ///
 /// # Safety
@@ -104,7 +126,8 @@ unsafe extern "C" fn pktstat_rs_data_poll(
     let delivery = open.delivery.lock();
     // Also where a row is pending: the look is for what comes after it.
     let is_ready = open.counter.poll(delivery.last());
-    is_ready || !delivery.pending().is_empty()
+    let is_gone = open.counter.readers().is_closed();
+    is_ready || is_gone || !delivery.pending().is_empty()
 }
 
 /// Closes `data`.

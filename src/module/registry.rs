@@ -16,6 +16,7 @@ use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::proc::{Dir, Files, Owner};
 use crate::kernel::sys;
 use crate::rule::{Label, Rule};
+use crate::stat::cpu::Timer;
 use core::ffi::{c_int, c_void, CStr};
 use core::ptr::NonNull;
 
@@ -174,6 +175,13 @@ impl Registry {
     fn acquire(&mut self, rule: &Rule, net: &Arc<Net>, owner: Owner) -> Result<Arc<Counter>> {
         let its = |entry: &Entry| entry.counter.rule().label == rule.label;
         if let Some(entry) = self.link(its) {
+            if entry.rules == 0 {
+                return Err(refuse(Error::EBUSY, |line| {
+                    line.bytes(b"counter ");
+                    entry.counter.write_label(line);
+                    line.bytes(b" has gone, and a read of it has not ended");
+                }));
+            }
             agree(&entry.counter, rule)?;
             let rules = entry.rules.wrapping_add(1);
             entry.set_rules(rules);
@@ -209,23 +217,37 @@ impl Registry {
         Ok(counter)
     }
 
-    /// One rule less for the counter of this handle. Without any, the counter is taken out of the
-    /// list, to be dropped when the mutex is not held.
-    fn release(&mut self, handle: u64) -> Link {
-        let link = self.link(|entry| entry.counter.handle() == handle);
-        let entry = link.as_mut()?;
-        let rules = entry.rules.wrapping_sub(1);
-        entry.set_rules(rules);
-        if rules != 0 {
-            return None;
+    /// One rule less for the counter of this handle.
+    fn release(&mut self, handle: u64) {
+        if let Some(entry) = self.link(|entry| entry.counter.handle() == handle) {
+            let rules = entry.rules.wrapping_sub(1);
+            entry.set_rules(rules);
+            if rules == 0 {
+                entry.counter.readers().close();
+                // Also where its files stay for a while.
+                entry.counter.timer().wake();
+            }
         }
-        // Its name is free when the directory is gone, and not before.
-        entry.files = None;
-        entry.counter.timer().hang_up();
-        let rest = entry.next.take();
-        let released = core::mem::replace(link, rest);
-        self.counters = self.counters.wrapping_sub(1);
-        released
+    }
+
+    /// Takes the counters without a rule out of the list, to be dropped when the mutex is not held;
+    /// but not those that are read: their files would wait for the reader, and everybody for them.
+    fn reap(&mut self) -> Link {
+        let mut reaped = None;
+        let is_done = |entry: &Entry| entry.rules == 0 && entry.counter.readers().close();
+        loop {
+            let link = self.link(is_done);
+            let Some(mut entry) = link.take() else {
+                return reaped;
+            };
+            *link = entry.next.take();
+            // Its name is free when the directory is gone, and not before.
+            entry.files = None;
+            entry.counter.timer().hang_up();
+            self.counters = self.counters.wrapping_sub(1);
+            entry.next = reaped;
+            reaped = Some(entry);
+        }
     }
 
     /// The namespace goes, and with it all files at once.
@@ -242,9 +264,21 @@ impl Registry {
     }
 }
 
+/// Drops entries one after the other: each would drop the next one from within, and they may be many.
+fn drop_all(mut entries: Link) {
+    while let Some(mut entry) = entries {
+        entries = entry.next.take();
+    }
+}
+
 fn check(net: &Arc<Net>, info: &mut Info, owner: Owner) -> Result {
     let rule = Rule::from_info(info).or(Err(Error::EINVAL))?;
-    let counter = net.registry.lock().acquire(&rule, net, owner)?;
+    let mut registry = net.registry.lock();
+    let reaped = registry.reap();
+    let counter = registry.acquire(&rule, net, owner);
+    drop(registry);
+    drop_all(reaped);
+    let counter = counter?;
     info.id = match counter.rule().label {
         Label::Id(id) => id.into(),
         _ => ID_ANY,
@@ -296,9 +330,12 @@ unsafe extern "C" fn pktstat_rs_destroy(net: *mut c_void, info: *const c_void) {
     };
     // SAFETY: the rule's config, which is x_tables' and lent for the call.
     let handle = unsafe { (*info.cast::<Info>()).counter };
-    let entry = net.registry.lock().release(handle);
-    // Not with the mutex held: the entry may be the last but this one to own it.
-    drop(entry);
+    let mut registry = net.registry.lock();
+    registry.release(handle);
+    let reaped = registry.reap();
+    // The mutex first: an entry owns it too.
+    drop(registry);
+    drop_all(reaped);
 }
 
 /// A namespace comes. Null where there is no memory.
@@ -334,6 +371,10 @@ unsafe extern "C" fn pktstat_rs_net_init(dir: *mut sys::proc_dir_entry) -> *mut 
 unsafe extern "C" fn pktstat_rs_net_exit(net: *mut c_void) {
     // SAFETY: the exit is the last to come from the namespace itself.
     if let Some(net) = unsafe { Arc::<Net>::from_foreign(net) } {
-        net.registry.lock().remove_files();
+        let mut registry = net.registry.lock();
+        registry.remove_files();
+        let reaped = registry.reap();
+        drop(registry);
+        drop_all(reaped);
     }
 }

@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod delivery;
 pub mod drain;
 pub mod fifo;
+pub mod gate;
 pub mod reading;
 pub mod tally;
 pub mod wake;

@@ -11,9 +11,31 @@ stuck_in() {
 	readers+=($!)
 	wait_until "[[ -s said.$1 ]]"
 }
+log_mark
 readers=()
 for file in data status; do stuck_in $file; done
 sleep 0.5
+
+claim "another namespace's rules do not wait for his to be destroyed, and others hear that it goes"
+in_ns n2 /t/fd /proc/net/xt_pktstat/web/data poll=60000 read=100 2>told >/dev/null &
+reader=$!
+sleep 0.5
+n2 "$ipt" -F INPUT
+wait $reader
+echo "    $(xargs <told)"
+[[ $(<told) == "poll: 1"*"read: EIO" ]]
+n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name other
+export ns=n1
+wait_until exists other
+n1 "$ipt" -F INPUT
+wait_until gone other
+
+claim "the name is taken until he has gone, and others are free"
+refused 4 '*' in_ns n2 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name web
+logged 'counter web has gone, and a read of it has not ended'
+n2 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name free
+ns=n2
+exists free
 
 claim "another namespace's teardown does not wait for him"
 ip netns del n2
