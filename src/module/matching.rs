@@ -26,31 +26,33 @@ unsafe extern "C" fn pktstat_rs_match(
     skb: *const sys::sk_buff,
     par: *mut sys::xt_action_param,
 ) -> bool {
-    // SAFETY: the shim checks at build that `matchinfo` is there, and it points to our config.
+    // SAFETY: x_tables' own, on the stack of its caller. The shim checks at build that `matchinfo`
+    // is there; it points to the rule's config.
     let info = unsafe {
         *par.byte_add(sys::PKTSTAT_PAR_MATCHINFO as usize)
             .cast::<*const Info>()
     };
-    // SAFETY: the config was filled in by the check and lives as long as the rule.
+    // SAFETY: the config was filled in by the check, and lives and stays the same as long as the
+    // rule, in which this packet is.
     let block = unsafe { (*info).counter };
-    // SAFETY: a constant of the shim.
+    // SAFETY: a constant of the shim's, which nobody writes.
     let len_offset = unsafe { sys::pktstat_shim_skb_len_offset } as usize;
-    // SAFETY: `len` is a u32 at this offset of each packet.
+    // SAFETY: the packet is lent for the call; `len` is a u32 at this offset of each.
     let len = unsafe { *skb.byte_add(len_offset).cast::<u32>() };
     // SAFETY: `block` is the handle of blocks that live as long as the rule.
     match unsafe { count_fast(block, len) } {
         Fast::Counted => true,
         Fast::Late => {
-            // SAFETY: as above.
+            // SAFETY: the rule's config, as for `counter`.
             if unsafe { (*info).flags } & FLAG_WIRE == 0 {
-                // SAFETY: as above; `skb` is a packet.
+                // SAFETY: the packet, and the handle of the rule's counter, both during the call.
                 unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) }
             } else {
-                // SAFETY: as above.
+                // SAFETY: as for a rule without --wire.
                 unsafe { sys::pktstat_shim_roll_over_wire(skb, block as *mut c_void) }
             }
         }
-        // SAFETY: as above.
+        // SAFETY: the packet, and the handle of the rule's counter, both during the call.
         Fast::Moved => unsafe { sys::pktstat_shim_recount(skb, block as *mut c_void) },
     }
 }
