@@ -137,7 +137,7 @@ proptest! {
         };
         let span = clock(line).span_ticks(rest_ns);
         // How far the clock has come when the fast path is over.
-        let over_ns = u128::from(span) * u128::from(mult) >> SHIFT;
+        let over_ns = (u128::from(span) * u128::from(mult)) >> SHIFT;
         let rest_ns = u128::from(rest_ns.min(4_000_000));
         prop_assert!(over_ns <= rest_ns, "{over_ns} of {rest_ns}");
         // Little before: a tick, and a thousandth and a bit.
