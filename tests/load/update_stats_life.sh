@@ -42,7 +42,7 @@ listed d0
 off d0
 [[ ! -e /sys/kernel/d0 ]]
 
-claim "an order that cannot be followed is an error with its name, and changes nothing"
+claim "a command that cannot be followed is an error with its name, and changes nothing"
 on d0
 echo 1234 >"$(stat_file d0 tx_errors)"
 for bad in 'b""' 'b"\n"' 'b"+"' 'b"-\n"' 'b"d0 d1"' 'b"d0\nd1\n"' 'b"d1\0"' 'b"\0d1"' 'b" d1"' 'b"a/b"' \
@@ -172,7 +172,7 @@ in_ns c cat /proc/net/dev
 in_ns c grep -E '^ *d2:( +0)+$' /proc/net/dev
 [[ $(ip -n c -j -s link show d2) != *4711* && $(ip -j -s link show d2) == *4711* ]]
 
-claim "a container's root gives no orders"
+claim "a container's root switches and writes nothing"
 export -f write_errno
 for who in "unshare -Urn" "setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn"; do
 	while read -r file text; do
@@ -270,7 +270,7 @@ echo >$tracing/set_ftrace_filter
 echo 0 >$tracing/events/kprobes/ret/enable
 echo >$tracing/kprobe_events
 
-claim "where ftrace is switched off, an order is refused and says why"
+claim "where ftrace is switched off, a command is refused and the log says why"
 off d1
 wait_until '! redirected'
 sysctl -qw kernel.ftrace_enabled=0
