@@ -145,8 +145,10 @@ mod tests {
 
     #[test]
     fn a_field_that_nobody_wrote_shows_the_device() {
-        let mut device = Device::default();
-        device.own = [1000, 7, 0];
+        let mut device = Device {
+            own: [1000, 7, 0],
+            ..Device::default()
+        };
         assert_eq!(device.read(), [1000, 7, 0]);
         device.write([None, Some(50), None]);
         device.own = [3, 8, 0];
@@ -155,8 +157,10 @@ mod tests {
 
     #[test]
     fn a_driver_that_reads_0_while_it_is_down_takes_nothing_away() {
-        let mut device = Device::default();
-        device.own = [1_000_000_000; 3];
+        let mut device = Device {
+            own: [1_000_000_000; 3],
+            ..Device::default()
+        };
         assert_eq!(device.write([Some(0); 3]), [0; 3]);
         device.own = [1_000_000_005; 3];
         assert_eq!(device.read(), [5; 3]);
@@ -182,8 +186,10 @@ mod tests {
 
     #[test]
     fn a_reading_of_before_a_restart_that_ends_after_it_adds_nothing() {
-        let mut device = Device::default();
-        device.own = [1000; 3];
+        let mut device = Device {
+            own: [1000; 3],
+            ..Device::default()
+        };
         device.write([Some(0); 3]);
         let before = device.shown.known();
         let mut late = device.own;
