@@ -431,21 +431,27 @@ mod tests {
     }
 
     #[test]
-    fn bytes_alone_can_be_missing() {
-        let mut audit = Audit::new(PERIOD_NS);
-        look(&mut audit, 10 * PERIOD_NS, total(5));
-        look(&mut audit, 20 * PERIOD_NS, total(5));
-        let more = Status {
-            bytes: 53,
-            ..total(5)
-        };
-        look(&mut audit, 30 * PERIOD_NS, more);
-        look(&mut audit, 40 * PERIOD_NS, more);
-        let missing = Verdict::Missing {
-            frames: 0,
-            bytes: 3,
-        };
-        assert_eq!(audit.verdict(), missing);
+    fn frames_or_bytes_alone_can_disagree() {
+        let missing = |frames, bytes| Verdict::Missing { frames, bytes };
+        let surplus = |frames, bytes| Verdict::Surplus { frames, bytes };
+        for (frames, bytes, verdict) in [
+            (5, 53, missing(0, 3)),
+            (6, 50, missing(1, 0)),
+            (5, 47, surplus(0, 3)),
+            (4, 50, surplus(1, 0)),
+        ] {
+            let mut audit = Audit::new(PERIOD_NS);
+            look(&mut audit, 10 * PERIOD_NS, total(5));
+            look(&mut audit, 20 * PERIOD_NS, total(5));
+            let other = Status {
+                frames,
+                bytes,
+                ..total(5)
+            };
+            look(&mut audit, 30 * PERIOD_NS, other);
+            look(&mut audit, 40 * PERIOD_NS, other);
+            assert_eq!(audit.verdict(), verdict);
+        }
     }
 
     #[test]
