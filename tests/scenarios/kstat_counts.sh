@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What kstat counts twice, what not at all, and what stopping it does to other programs: as the man
+# page says.
+# timeout: 300
+
+kstat_topology
+modprobe -a vrf nft_queue nfnetlink_queue
+echo 1 >"$enabled"
+sums() {
+	echo / >"$nout"
+	# A sender hears of what is dropped.
+	"$@" >/dev/null || true
+	nout_row 'udp 10.9.0.1 10.9.0.2 v10'
+}
+# last_drops: a chain of kstat's own priority that drops what leaves.
+last_drops() {
+	nft -f - <<-END
+		table ip last {
+			chain post {
+				type filter hook postrouting priority 2147483647
+				oif v10 udp dport 9 drop
+			}
+		}
+	END
+}
+
+claim "what a chain of the same priority drops counts if it was there before, and not if it came later"
+[[ $(sums udp 10.9.0.2 3 100) == "3 384" ]]
+last_drops
+[[ $(sums udp 10.9.0.2 1 100) == "" ]]
+echo 0 >"$enabled"
+echo 1 >"$enabled"
+[[ $(sums udp 10.9.0.2 1 100) == "1 128" ]]
+nft delete table ip last
+
+claim "what AF_PACKET sends is not counted"
+send_frames() {
+	python3 -c '
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+packet = bytes.fromhex("4500001c00000000401166cd0a0900010a09000200090009000800 00".replace(" ", ""))
+for _ in range(5): s.sendto(packet, ("v10", 0x800, 0, 0, bytes.fromhex("020000000020")))'
+}
+before=$(cat /sys/class/net/v10/statistics/tx_packets)
+[[ $(sums send_frames) == "" ]]
+(($(cat /sys/class/net/v10/statistics/tx_packets) - before >= 5))
+
+claim "what leaves by a VRF passes twice and counts twice, once for each device"
+ip link add vrf0 type vrf table 77
+ip link set vrf0 up
+ip link set v10 master vrf0
+ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:20 dev v10 nud permanent
+in_vrf() {
+	python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf0")
+for _ in range(4): s.sendto(b"x" * 100, ("10.9.0.2", 9))'
+}
+[[ $(sums in_vrf) == "4 512" ]]
+[[ $(nout_row 'udp 10.9.0.1 10.9.0.2 vrf0') == "4 512" ]]
+ip link set v10 nomaster
+ip link del vrf0
+ip addr replace 10.9.0.1/24 dev v10
+
+claim "stopping drops what waits in an NFQUEUE"
+# queued NUMBER: so many packets wait.
+queued() { [[ $(awk '{ print $3 }' /proc/net/netfilter/nfnetlink_queue) == "$1" ]]; }
+python3 -c '
+import socket, struct, time
+def config(kind, value):
+    attribute = struct.pack("=HH", 4 + len(value), kind) + value
+    attribute += bytes(-len(attribute) % 4)
+    return struct.pack("=IHHIIBBH", 20 + len(attribute), 3 << 8 | 2, 1, 0, 0, 0, 0, 0) + attribute
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+s.send(config(1, struct.pack(">BBH", 1, 0, 0)))
+s.send(config(2, struct.pack(">IB", 0, 1)))
+time.sleep(100)' &
+wait_until 'queued 0'
+nft -f - <<-END
+	table ip waits {
+		chain out {
+			type filter hook output priority 0
+			oif v10 udp dport 9 queue num 0
+		}
+	}
+END
+udp 10.9.0.2 4 100 >/dev/null
+wait_until 'queued 4'
+echo 0 >"$enabled"
+queued 0
+nft delete table ip waits
+kill %%
+
+ip link del v10
+ip link del v12
