@@ -255,6 +255,18 @@ log_mark() { mark=$(dmesg | wc -l); }
 logged() { dmesg | tail -n +$((mark + 1)) | grep -E "$1" >/dev/null; }
 mark=0
 
+# refused_and_logged REGEX STATUS PATTERN COMMAND...: refused, and the kernel log says why. The module
+# writes 10 lines in 5 s at the most, so the command is repeated until there is one.
+refused_and_logged() {
+	for _ in {1..20}; do
+		log_mark
+		refused "${@:2}"
+		if logged "$1"; then return; fi
+		sleep 0.5
+	done
+	return 1
+}
+
 # --- kstat --------------------------------------------------------------------------------------
 
 # It counts what leaves the initial namespace: there, scenarios of kstat are at home.

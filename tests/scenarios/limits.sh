@@ -9,11 +9,7 @@ limits=/sys/module/xt_pktstat/parameters
 trap 'echo 64 >$limits/max_memory; echo 1024 >$limits/max_counters' RETURN
 
 # over LIMIT WORD...: refused, and the kernel's log names the limit.
-over() {
-	log_mark
-	refused "$status" '*' n1 "$ipt" -A INPUT -m pktstat "${@:2}"
-	logged "xt_pktstat.*$1"
-}
+over() { refused_and_logged "xt_pktstat.*$1" "$status" '*' n1 "$ipt" -A INPUT -m pktstat "${@:2}"; }
 status=1
 [[ $backend == legacy ]] || status=4
 

@@ -19,11 +19,7 @@ n1 "$ipt" -A INPUT -p udp -m pktstat --period 100 --samples 20 --id 5 -j ACCEPT
 [[ $(status_key 5 rules) == 2 ]]
 
 # disagree WORD WHAT OPTION...: refused by the kernel, with a line in its log that has WHAT.
-disagree() {
-	log_mark
-	refused "$bad_rule" '*' n1 "$ipt" -A INPUT -m pktstat "${@:2}"
-	logged "xt_pktstat.*$1"
-}
+disagree() { refused_and_logged "xt_pktstat.*$1" "$bad_rule" '*' n1 "$ipt" -A INPUT -m pktstat "${@:2}"; }
 # What iptables ends with when the kernel says EINVAL.
 bad_rule=1
 [[ $backend == legacy ]] || bad_rule=4
