@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a rule may say, as tables and against a naive model.
 
-#[path = "rule/naive.rs"]
-mod naive;
+#[path = "rule/model.rs"]
+mod model;
 
 use proptest::prelude::*;
 use xt_pktstat::abi::{Info, FLAG_WIRE, ID_ANY, NAME_SIZE};
@@ -415,17 +415,17 @@ proptest! {
             Some(fraction) => format!("{whole}.{fraction}{unit}"),
             None => format!("{whole}{unit}"),
         };
-        prop_assert_eq!(period(&text), naive::period(&text), "{}", text);
+        prop_assert_eq!(period(&text), model::period(&text), "{}", text);
     }
 
     #[test]
     fn any_text_gets_an_answer(text in prop::collection::vec(any::<u8>(), 0..64)) {
         let said = std::str::from_utf8(&text).unwrap_or_default();
-        prop_assert_eq!(parse_period(&text).ok().map(u64::from), naive::period(said));
-        prop_assert_eq!(parse_samples(&text).ok().map(u32::from), naive::samples(said));
-        prop_assert_eq!(parse_id(&text).ok(), naive::id(said));
+        prop_assert_eq!(parse_period(&text).ok().map(u64::from), model::period(said));
+        prop_assert_eq!(parse_samples(&text).ok().map(u32::from), model::samples(said));
+        prop_assert_eq!(parse_id(&text).ok(), model::id(said));
         let name = parse_name(&text);
-        prop_assert_eq!(name.is_ok(), naive::is_name(&text));
+        prop_assert_eq!(name.is_ok(), model::is_name(&text));
         if let Ok(name) = name {
             prop_assert_eq!(name.as_bytes(), &text[..]);
         }
@@ -453,7 +453,7 @@ proptest! {
         }
         let info = Info { period_ns, samples, flags, name, id, reserved, counter: 0 };
         let rule = Rule::from_info(&info);
-        prop_assert_eq!(rule.is_ok(), naive::is_valid(&info));
+        prop_assert_eq!(rule.is_ok(), model::is_valid(&info));
         if let Ok(rule) = rule {
             let back = rule.to_info();
             prop_assert_eq!(

@@ -13,9 +13,9 @@ use options::{Fault, Given, Opt};
 use xt_pktstat::abi::{Info, ID_ANY, NAME_SIZE};
 use xt_pktstat::rule::{format_period, parse_period, Label, Rule, PERIOD_TEXT};
 
-#[path = "../../tests/rule/naive.rs"]
+#[path = "../../tests/rule/model.rs"]
 #[expect(dead_code, reason = "rule configs have their own target")]
-mod naive;
+mod model;
 #[path = "../../xt_ext/src/options.rs"]
 #[expect(dead_code, reason = "what only getopt and error messages ask for")]
 mod options;
@@ -25,10 +25,10 @@ fn is_taken(option: Opt, value: &[u8]) -> bool {
         return false;
     };
     match option {
-        Opt::Period => naive::period(text).is_some(),
-        Opt::Samples => naive::samples(text).is_some(),
-        Opt::Id => naive::id(text).is_some(),
-        Opt::Name => naive::is_name(value),
+        Opt::Period => model::period(text).is_some(),
+        Opt::Samples => model::samples(text).is_some(),
+        Opt::Id => model::id(text).is_some(),
+        Opt::Name => model::is_name(value),
         Opt::Wire => true,
     }
 }
@@ -92,12 +92,12 @@ fuzz_target!(|data: &[u8]| {
     };
     assert!(given.missing().is_none());
     let rule = Rule::from_info(&info).expect("options make a rule");
-    assert_eq!(Some(rule.period_ns.get()), naive::period(period));
-    assert_eq!(Some(rule.samples.get()), naive::samples(samples));
+    assert_eq!(Some(rule.period_ns.get()), model::period(period));
+    assert_eq!(Some(rule.samples.get()), model::samples(samples));
     assert_eq!(rule.wire, wire.is_some());
     match rule.label {
         Label::Name(its) => assert_eq!(Some(its.as_bytes()), name.map(str::as_bytes)),
-        Label::Id(its) => assert_eq!(Some(its), id.and_then(naive::id)),
+        Label::Id(its) => assert_eq!(Some(its), id.and_then(model::id)),
         Label::Any => assert!(name.is_none() && id.is_none()),
     }
     let mut out = [0; PERIOD_TEXT];

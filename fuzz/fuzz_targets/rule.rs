@@ -7,9 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use xt_pktstat::abi::{Info, ID_ANY, NAME_SIZE, VISIBLE_SIZE};
 use xt_pktstat::rule::{Label, Rule};
 
-#[path = "../../tests/rule/naive.rs"]
+#[path = "../../tests/rule/model.rs"]
 #[expect(dead_code, reason = "the options have their own target")]
-mod naive;
+mod model;
 
 /// The next word of a rule config.
 fn word<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
         counter: u64::from_ne_bytes(word(&mut rest)),
     };
     let rule = Rule::from_info(&info);
-    assert_eq!(rule.is_ok(), naive::is_valid(&info), "{rule:?}");
+    assert_eq!(rule.is_ok(), model::is_valid(&info), "{rule:?}");
     let Ok(rule) = rule else { return };
     let back = rule.to_info();
     assert_eq!(
@@ -63,6 +63,6 @@ fuzz_target!(|data: &[u8]| {
     );
     assert_eq!(Rule::from_info(&back), Ok(rule));
     if let Label::Name(name) = rule.label {
-        assert!(naive::is_name(name.as_bytes()));
+        assert!(model::is_name(name.as_bytes()));
     }
 });
