@@ -264,6 +264,9 @@ static int __init pktstat_init(void)
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
 
+	err = pktstat_work_init();
+	if (err)
+		return err;
 	pktstat_clock_init();
 	err = register_pernet_subsys(&pktstat_net_ops);
 	if (err)
@@ -291,6 +294,7 @@ err_net:
 err_clock:
 	pktstat_clock_exit();
 	pktstat_pollers_exit();
+	pktstat_work_exit();
 	return err;
 }
 
@@ -302,6 +306,7 @@ static void __exit pktstat_exit(void)
 	unregister_pernet_subsys(&pktstat_net_ops);
 	pktstat_clock_exit();
 	pktstat_pollers_exit();
+	pktstat_work_exit();
 }
 
 module_init(pktstat_init);

@@ -3,10 +3,11 @@
 
 use std::num::NonZeroU64;
 use xt_pktstat::stat::clock::{Clock, Line, RealTime};
+use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
-use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::reading::Reading;
+use xt_pktstat::stat::ring::{Closed, Taken};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
@@ -18,6 +19,7 @@ struct NoTimer;
 impl Timer for NoTimer {
     fn start(&self, _in_ns: u64) {}
     fn wake(&self) {}
+    fn collect(&self) {}
 }
 
 struct Unasked;
@@ -26,6 +28,19 @@ impl RealTime for Unasked {
     fn now_ns(&self) -> u64 {
         panic!("asked for the time")
     }
+}
+
+/// When it is.
+struct At(u64);
+
+impl Host for At {
+    fn now(&self) -> Time {
+        Time {
+            ns: self.0,
+            ..Time::default()
+        }
+    }
+    fn pause(&self) {}
 }
 
 #[test]
@@ -56,13 +71,14 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
     // The task was moved here when the window had ended.
     cpu.recount(&clock, clock.moment(1_500), 80);
 
-    let mut reading = Reading::new(vec![Cursor::default()]);
+    let mut collector = Collector::new(
+        vec![Cursor::default()],
+        vec![Closed::default(); unread_windows(4)],
+        vec![Closed::default(); 4],
+    );
     let mut rows = [Taken::default(); 4];
-    let now = Time {
-        ns: 2_000,
-        ..Time::default()
-    };
-    let count = reading.take_rows(&shared, &&cpus[..], Some(now), None, &mut rows);
+    collector.collect(&shared, &&cpus[..], &At(2_000));
+    let count = collector.take_rows(None, &mut rows);
     let rows = rows[..count].iter().map(|taken| taken.row(PERIOD_NS));
     let rows: Vec<_> = rows
         .map(|row| (row.timestamp_ns, row.frames, row.bytes))

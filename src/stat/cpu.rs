@@ -2,19 +2,21 @@
 //! What a counter has on each CPU, and what a packet does to it.
 
 use super::clock::{Clock, Moment, RealTime};
-use super::fifo::{Slot, Tail};
+use super::fifo::{self, Slot, Tail};
 use super::tally::{Closing, Tally};
 use super::wake::WakeRequest;
 use super::window::Window;
 use core::num::NonZeroU64;
 use core::ops::Deref;
 
-/// Wakes those who poll a counter.
+/// What a packet leaves to be done later.
 pub trait Timer {
-    /// Lets it wake them in `in_ns`, unless it will do so sooner. Any context.
+    /// Wakes those who poll the counter in `in_ns`, unless it will do so sooner. Any context.
     fn start(&self, in_ns: u64);
     /// Wakes them now. Any context but a hard interrupt.
     fn wake(&self);
+    /// Has what the CPUs have closed collected soon, by a task. Any context.
+    fn collect(&self);
 }
 
 /// What all CPUs of a counter need when a window ends.
@@ -51,9 +53,20 @@ impl<T: Timer> Shared<T> {
         &self.request
     }
 
-    /// Wakes the pollers.
+    /// What is to be done later.
     pub fn timer(&self) -> &T {
         &self.timer
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_to_do(&self, is_requested: bool, is_half: bool, rest_ns: u64) {
+        if is_half {
+            self.timer.collect();
+        }
+        if is_requested {
+            self.timer.start(rest_ns);
+        }
     }
 }
 
@@ -78,16 +91,6 @@ impl<Slots, Link> CpuCounter<Slots, Link> {
     /// Where the tally is, for the fast path.
     pub const TALLY_OFFSET: usize = core::mem::offset_of!(Self, tally);
 
-    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
-    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
-        Self {
-            tally: Tally::new(window),
-            tail: Tail::default(),
-            link,
-            slots,
-        }
-    }
-
     /// Its tally.
     pub fn tally(&self) -> &Tally {
         &self.tally
@@ -100,6 +103,21 @@ impl<Slots, Link> CpuCounter<Slots, Link> {
 }
 
 impl<Slots: Deref<Target = [Slot]>, Link> CpuCounter<Slots, Link> {
+    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
+    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
+        Self {
+            tally: Tally::new(window),
+            tail: Tail::new(&slots),
+            link,
+            slots,
+        }
+    }
+
+    /// Whether half of its FIFO is full for a reader who stands at `tail`.
+    pub fn is_half_full(&self, tail: u32) -> bool {
+        fifo::is_half_full(&self.slots, self.tally.head(), tail)
+    }
+
     /// The slots of its FIFO.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
@@ -178,8 +196,11 @@ where
         };
         self.tally.set_span(span_ticks);
         // Last: nothing needs to be kept over the call.
-        if shared.request.take() {
-            shared.timer.start(rest_ns);
+        let is_requested = shared.request.take();
+        // After the fence in there: the collector sees the head, or this CPU where it is wanted.
+        let is_half = self.tally.head() == self.tail.half();
+        if is_requested || is_half {
+            shared.leave_to_do(is_requested, is_half, rest_ns);
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Mark {
     pub frames: u64,
     /// Bytes since the counter was made.
     pub bytes: u64,
+    /// Windows that did not fit the FIFO since the counter was made.
+    pub merged: u64,
 }
 
 /// Whether a total is beyond another one. Totals wrap.
@@ -33,6 +35,7 @@ pub struct Slot {
     window: AtomicU64,
     frames: AtomicU64,
     bytes: AtomicU64,
+    merged: AtomicU64,
 }
 
 /// The reader's end, on a cache line that the packet path reads only when a window ends.
@@ -40,9 +43,10 @@ pub struct Slot {
 /// # Invariants
 ///
 /// One reader at a time writes it.
-#[derive(Default)]
 pub struct Tail {
     position: AtomicU32,
+    /// When the head comes here, half of the FIFO is full.
+    half: AtomicU32,
     /// Frames of this CPU that a reader has taken, ever.
     taken: AtomicU64,
 }
@@ -54,6 +58,25 @@ fn after(position: u32, slots: &[Slot]) -> u32 {
     } else {
         0
     }
+}
+
+/// The position half a FIFO after `position`.
+fn half(slots: &[Slot], position: u32) -> u32 {
+    let len = slots.len() as u32;
+    let half = position.wrapping_add(len / 2);
+    half.checked_sub(len).unwrap_or(half)
+}
+
+/// Whether half of the FIFO is full.
+pub fn is_half_full(slots: &[Slot], head: u32, tail: u32) -> bool {
+    let len = slots.len() as u32;
+    let queued = head.wrapping_sub(tail);
+    let queued = if head < tail {
+        queued.wrapping_add(len)
+    } else {
+        queued
+    };
+    queued >= len / 2
 }
 
 /// Writer: puts `mark` at `head` and returns the new head; `None` if the FIFO is full.
@@ -69,6 +92,7 @@ pub fn push(slots: &[Slot], head: u32, tail: &Tail, mark: Mark) -> Option<u32> {
     slot.window.store(mark.window.word(), Ordering::Relaxed);
     slot.frames.store(mark.frames, Ordering::Relaxed);
     slot.bytes.store(mark.bytes, Ordering::Relaxed);
+    slot.merged.store(mark.merged, Ordering::Relaxed);
     Some(next)
 }
 
@@ -82,15 +106,42 @@ pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<Mark> {
         window: Window::from_word(slot.window.load(Ordering::Relaxed)),
         frames: slot.frames.load(Ordering::Relaxed),
         bytes: slot.bytes.load(Ordering::Relaxed),
+        merged: slot.merged.load(Ordering::Relaxed),
     })
 }
 
 impl Tail {
+    /// That of an empty FIFO.
+    pub fn new(slots: &[Slot]) -> Self {
+        Self {
+            position: AtomicU32::new(0),
+            half: AtomicU32::new(half(slots, 0)),
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// Where the head comes to when half of the FIFO is full, as the reader last set it.
+    #[inline(always)]
+    pub fn half(&self) -> u32 {
+        self.half.load(Ordering::Relaxed)
+    }
+
+    /// Reader: lets the writer want it when half of the FIFO is full, seen from `position`. Whether
+    /// the writer came further meanwhile is to be looked at after a full fence.
+    pub fn set_half(&self, slots: &[Slot], position: u32) {
+        self.half.store(half(slots, position), Ordering::Relaxed);
+    }
+
     /// Reader: gives the slot at `position` back to the writer and returns the next position.
     pub fn pop(&self, slots: &[Slot], position: u32) -> u32 {
         let next = after(position, slots);
         self.position.store(next, Ordering::Release);
         next
+    }
+
+    /// How far the reader has come.
+    pub fn position(&self) -> u32 {
+        self.position.load(Ordering::Relaxed)
     }
 
     /// Reader: tells the writer how many frames have been taken.
@@ -101,15 +152,6 @@ impl Tail {
     /// Writer: how many frames the reader has taken. May lag behind; never ahead.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
-    }
-}
-
-/// How many marks lie between `tail` and `head`.
-pub fn queued(slots: &[Slot], head: u32, tail: u32) -> u32 {
-    if head >= tail {
-        head.wrapping_sub(tail)
-    } else {
-        (slots.len() as u32).wrapping_sub(tail).wrapping_add(head)
     }
 }
 

@@ -52,8 +52,6 @@ pub struct Snapshot {
     pub mark: Mark,
     /// The FIFO's writing end.
     pub head: u32,
-    /// Windows that did not fit the FIFO, ever.
-    pub merged: u64,
 }
 
 /// What a window closes into.
@@ -105,7 +103,7 @@ impl Tally {
         Window::from_word(self.window.load(Ordering::Relaxed))
     }
 
-    /// The totals with `recent`, when `window` is open; of one piece only to this CPU or within a
+    /// The totals with `recent`, but for `merged`, when `window` is open; of one piece only to this CPU or within a
     /// snapshot.
     fn mark(&self, window: Window, recent: u64) -> Mark {
         let frames = self.frames.load(Ordering::Relaxed);
@@ -114,6 +112,7 @@ impl Tally {
             window,
             frames: frames.wrapping_add(recent_frames(recent)),
             bytes: bytes.wrapping_add(recent_bytes(recent)),
+            merged: 0,
         }
     }
 
@@ -228,24 +227,32 @@ impl Tally {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
+        let merged = self.merged.load(Ordering::Relaxed);
+        let mark = Mark { merged, ..mark };
         match fifo::push(closing.slots, head, closing.tail, mark) {
             Some(head) => self.head.store(head, Ordering::Release),
-            None => {
-                let merged = self.merged.load(Ordering::Relaxed);
-                self.merged.store(merged.wrapping_add(1), Ordering::Relaxed);
-            }
+            None => self.merged.store(merged.wrapping_add(1), Ordering::Relaxed),
         }
+    }
+
+    /// Where the FIFO is written next.
+    #[inline(always)]
+    pub fn head(&self) -> u32 {
+        self.head.load(Ordering::Relaxed)
     }
 
     /// One moment of the tally. Any CPU, any context that the tally's CPU does not wait for.
     pub fn snapshot(&self) -> Snapshot {
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
+            let mark = self.mark(self.window(), self.recent.load(Ordering::Relaxed));
             let snapshot = Snapshot {
-                mark: self.mark(self.window(), self.recent.load(Ordering::Relaxed)),
+                mark: Mark {
+                    merged: self.merged.load(Ordering::Relaxed),
+                    ..mark
+                },
                 // Acquire: the marks below it have been written.
                 head: self.head.load(Ordering::Acquire),
-                merged: self.merged.load(Ordering::Relaxed),
             };
             // What was read above is read before the sequence is looked at again.
             fence(Ordering::Acquire);
