@@ -31,10 +31,6 @@ impl Writer for CsvWriter {
     fn flush(&mut self) -> Result<()> {
         Ok(self.0.flush()?)
     }
-
-    fn finish(mut self: Box<Self>) -> Result<()> {
-        self.flush()
-    }
 }
 
 pub fn read(file: File, into: &mut Collection) -> Result<()> {

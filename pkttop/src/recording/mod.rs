@@ -74,7 +74,9 @@ pub trait Writer {
     /// Hands what can be handed to the kernel.
     fn flush(&mut self) -> Result<()>;
     /// Completes the file.
-    fn finish(self: Box<Self>) -> Result<()>;
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.flush()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
