@@ -5,8 +5,11 @@ use super::Subject;
 use crate::units::{short, short_time, time_of_day};
 use crate::window::Window;
 use anyhow::Result;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use std::ops::Range;
 
 const INK: RGBColor = RGBColor(51, 51, 51);
 const FAINT: RGBColor = RGBColor(225, 225, 225);
@@ -76,6 +79,74 @@ fn top(subject: &Subject<'_>) -> f64 {
         * 1.08
 }
 
+/// What is across a panel: time, or a share of the windows.
+struct Across<'a, X> {
+    /// The line above the panel.
+    caption: String,
+    /// From the left to the right.
+    range: X,
+    /// The line below.
+    description: String,
+    /// How many labels at most, and what each says.
+    labels: Option<(usize, &'a dyn Fn(&f64) -> String)>,
+    /// A line upwards at each label.
+    is_ruled: bool,
+}
+
+type Chart<'a, B, X> =
+    ChartContext<'a, B, Cartesian2d<<X as AsRangedCoord>::CoordDescType, RangedCoordf64>>;
+
+/// A panel with its axes: load upwards, as high as in the others.
+fn chart<'a, B: DrawingBackend, X: AsRangedCoord<Value = f64>>(
+    area: &Area<B>,
+    subject: &Subject<'_>,
+    across: Across<'_, X>,
+) -> Result<Chart<'a, B, X>>
+where
+    B::ErrorType: 'static,
+    X::CoordDescType: ValueFormatter<f64>,
+{
+    let style = ("sans-serif", LABEL).into_font().color(&INK);
+    let mut chart = ChartBuilder::on(area)
+        .caption(across.caption, style.clone())
+        .x_label_area_size(34)
+        .y_label_area_size(64)
+        .build_cartesian_2d(across.range, 0.0..top(subject))?;
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .axis_style(INK)
+        .x_desc(across.description)
+        .y_desc("bit/s")
+        .y_labels(5)
+        .y_label_formatter(&axis)
+        .label_style(style);
+    if let Some((count, text)) = across.labels {
+        mesh.x_labels(count).x_label_formatter(text);
+    }
+    if !across.is_ruled {
+        mesh.disable_x_mesh();
+    }
+    mesh.draw()?;
+    drop(mesh);
+    Ok(chart)
+}
+
+/// From where on a window is in a burst.
+fn draw_threshold<B: DrawingBackend, X: Ranged<ValueType = f64>>(
+    chart: &mut ChartContext<'_, B, Cartesian2d<X, RangedCoordf64>>,
+    subject: &Subject<'_>,
+    across: Range<f64>,
+) -> Result<()>
+where
+    B::ErrorType: 'static,
+{
+    let rate = subject.threshold.rate.0;
+    let ends = [(across.start, rate), (across.end, rate)];
+    chart.draw_series(DashedLineSeries::new(ends, 4, 4, HOT.into()))?;
+    Ok(())
+}
+
 /// The whole time: each pixel the fullest of its windows, and their mean in front.
 fn draw_over_time<B: DrawingBackend>(area: &Area<B>, subject: &Subject<'_>) -> Result<()>
 where
@@ -91,24 +162,17 @@ where
         "load over time, from {} UTC: fullest window of each pixel (bursts in red), mean in dark",
         time_of_day(first_ns)
     );
-    let mut chart = ChartBuilder::on(area)
-        .caption(caption, ("sans-serif", LABEL).into_font().color(&INK))
-        .x_label_area_size(34)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..span, 0.0..top(subject))?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(FAINT)
-        .axis_style(INK)
-        .x_desc("seconds")
-        .y_desc("bit/s")
-        .y_labels(5)
-        .y_label_formatter(&axis)
-        .label_style(("sans-serif", LABEL).into_font().color(&INK))
-        .draw()?;
-
+    let mut chart = chart(
+        area,
+        subject,
+        Across {
+            caption,
+            range: 0.0..span,
+            description: "seconds".to_owned(),
+            labels: None,
+            is_ruled: false,
+        },
+    )?;
     let pixels = u64::from(chart.plotting_area().dim_in_pixel().0).max(1);
     let windows = ((end_ns - first_ns) / period_ns).max(1);
     let per_pixel = windows.div_ceil(pixels);
@@ -141,14 +205,7 @@ where
         let mean = subject.rate(column.bytes) / per_pixel as f64;
         Rectangle::new([(x, 0.0), (x + width, mean)], CALM.filled())
     }))?;
-    let threshold = subject.threshold.rate.0;
-    chart.draw_series(DashedLineSeries::new(
-        [(0.0, threshold), (span, threshold)],
-        4,
-        4,
-        HOT.into(),
-    ))?;
-    Ok(())
+    draw_threshold(&mut chart, subject, 0.0..span)
 }
 
 /// Some windows in one column of pixels.
@@ -207,24 +264,17 @@ where
         time_of_day(start_ns),
         short_time(windows * period_ns)
     );
-    let mut chart = ChartBuilder::on(area)
-        .caption(caption, ("sans-serif", LABEL).into_font().color(&INK))
-        .x_label_area_size(34)
-        .y_label_area_size(64)
-        .build_cartesian_2d(x(0)..x(shown), 0.0..top(subject))?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(FAINT)
-        .axis_style(INK)
-        .x_desc(format!("{unit} from its start"))
-        .x_labels(7)
-        .x_label_formatter(&|at| format!("{at:.0}"))
-        .y_labels(5)
-        .y_label_formatter(&axis)
-        .label_style(("sans-serif", LABEL).into_font().color(&INK))
-        .draw()?;
+    let mut chart = chart(
+        area,
+        subject,
+        Across {
+            caption,
+            range: x(0)..x(shown),
+            description: format!("{unit} from its start"),
+            labels: Some((7, &|at| format!("{at:.0}"))),
+            is_ruled: false,
+        },
+    )?;
     let threshold_bytes = subject.threshold.rate.bytes_in(period_ns);
     let from = subject
         .series
@@ -249,14 +299,7 @@ where
             color.filled(),
         )
     }))?;
-    let threshold = subject.threshold.rate.0;
-    chart.draw_series(DashedLineSeries::new(
-        [(x(0), threshold), (x(shown), threshold)],
-        4,
-        4,
-        HOT.into(),
-    ))?;
-    Ok(())
+    draw_threshold(&mut chart, subject, x(0)..x(shown))
 }
 
 /// Load by percentile, on an axis of nines: 0, 90, 99, 99.9 % are as far apart.
@@ -272,26 +315,18 @@ where
         format!("{:.decimals$}%", percent(nines))
     };
     let idle = 100.0 * load.idle as f64 / load.windows.max(1) as f64;
-    let mut chart = ChartBuilder::on(area)
-        .caption(
-            format!("load that so many windows do not exceed; {idle:.1}% are idle"),
-            ("sans-serif", LABEL).into_font().color(&INK),
-        )
-        .x_label_area_size(34)
-        .y_label_area_size(64)
-        .build_cartesian_2d((0.0..nines_max).step(1.0), 0.0..top(subject))?;
-    chart
-        .configure_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(FAINT)
-        .axis_style(INK)
-        .x_desc("share of the windows")
-        .x_labels(nines_max as usize + 1)
-        .x_label_formatter(&|nines| label(*nines))
-        .y_labels(5)
-        .y_label_formatter(&axis)
-        .label_style(("sans-serif", LABEL).into_font().color(&INK))
-        .draw()?;
+    let caption = format!("load that so many windows do not exceed; {idle:.1}% are idle");
+    let mut chart = chart(
+        area,
+        subject,
+        Across {
+            caption,
+            range: (0.0..nines_max).step(1.0),
+            description: "share of the windows".to_owned(),
+            labels: Some((nines_max as usize + 1, &|nines| label(*nines))),
+            is_ruled: true,
+        },
+    )?;
     let steps = 400;
     let points = (0..=steps).map(|step| {
         let nines = nines_max * f64::from(step) / f64::from(steps);
@@ -300,12 +335,5 @@ where
     let points: Vec<_> = points.collect();
     chart.draw_series(AreaSeries::new(points.iter().copied(), 0.0, PALE.mix(0.5)))?;
     chart.draw_series(LineSeries::new(points, CALM.stroke_width(2)))?;
-    let threshold = subject.threshold.rate.0;
-    chart.draw_series(DashedLineSeries::new(
-        [(0.0, threshold), (nines_max, threshold)],
-        4,
-        4,
-        HOT.into(),
-    ))?;
-    Ok(())
+    draw_threshold(&mut chart, subject, 0.0..nines_max)
 }
