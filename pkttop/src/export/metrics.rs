@@ -113,14 +113,14 @@ impl Collector for Shared {
             .encode_descriptor("build", "The version of pkttop", None, MetricType::Info)?
             .encode_info(&version)?;
         for (name, help, of) in TOTALS {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for_each(&counters, &mut metric, &mut |metric, exported| {
+            let family = (name, help, MetricType::Counter);
+            encode_each(&mut encoder, &counters, family, &mut |metric, exported| {
                 metric.encode_counter(&of(exported), NO_EXEMPLAR)
             })?;
         }
         for (name, help, of) in HISTOGRAMS {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-            for_each(&counters, &mut metric, &mut |metric, exported| {
+            let family = (name, help, MetricType::Histogram);
+            encode_each(&mut encoder, &counters, family, &mut |metric, exported| {
                 let buckets = of(exported);
                 metric.encode_histogram::<NoLabels>(
                     buckets.sum,
@@ -131,17 +131,17 @@ impl Collector for Shared {
             })?;
         }
         for (name, help, of) in GAUGES {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for_each(&counters, &mut metric, &mut |metric, exported| {
+            let family = (name, help, MetricType::Gauge);
+            encode_each(&mut encoder, &counters, family, &mut |metric, exported| {
                 metric.encode_gauge(&of(exported, now))
             })?;
         }
         let help = "Bytes of the fullest millisecond of the wall clock in the last two minutes";
-        let mut metric =
-            encoder.encode_descriptor("millisecond_bytes_max", help, None, MetricType::Gauge)?;
-        for_each(
+        let family = ("millisecond_bytes_max", help, MetricType::Gauge);
+        encode_each(
+            &mut encoder,
             &counters,
-            &mut metric,
+            family,
             &mut |metric, exported| match exported.has_milliseconds() {
                 true => metric.encode_gauge(&exported.millisecond_peak.at(now).bytes),
                 false => Ok(()),
@@ -153,17 +153,20 @@ impl Collector for Shared {
 type NoLabels = [(&'static str, &'static str); 0];
 const NO_EXEMPLAR: Option<&Exemplar<NoLabels, f64>> = None;
 
-fn for_each(
+/// Encodes one family: a metric of each counter.
+fn encode_each(
+    encoder: &mut DescriptorEncoder<'_>,
     counters: &Counters,
-    metric: &mut MetricEncoder<'_>,
+    (name, help, kind): (&'static str, &'static str, MetricType),
     encode: &mut dyn FnMut(&mut MetricEncoder<'_>, &Exported) -> fmt::Result,
 ) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
     for exported in &counters.each {
         let mut labels = vec![("counter", exported.name.as_str())];
         if let Some(netns) = &counters.netns {
             labels.push(("netns", netns));
         }
-        encode(&mut metric.encode_family(&labels)?, exported)?;
+        encode(&mut family.encode_family(&labels)?, exported)?;
     }
     Ok(())
 }
