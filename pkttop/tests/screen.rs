@@ -54,7 +54,7 @@ impl Terminal {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    fn wait(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+    fn wait(&self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
         let mut screen = String::new();
         wait_for(what, || {
             screen = self.screen();
@@ -83,18 +83,15 @@ fn a_person_at_the_keys() {
     let terminal = Terminal::start(&counters);
     terminal.keys(&["clear; ", PKTTOP, " -d 200ms --link 10G", "Enter"]);
 
-    let screen = terminal.wait("two counters", |screen| {
-        line(screen, 3).starts_with("wild ") && screen.contains('█')
+    // All of it: a screen can be read while it is being drawn.
+    terminal.wait("two counters", |screen| {
+        line(screen, 0).contains("2 counters, bit/s, by name")
+            && line(screen, 0).contains("50% of 10.0Gbit/s")
+            && line(screen, 2).starts_with("calm ")
+            && line(screen, 3).starts_with("wild ")
+            && line(screen, 4).starts_with(" calm: ")
+            && screen.contains('█')
     });
-    assert!(
-        line(&screen, 0).contains("2 counters, bit/s, by name")
-            && line(&screen, 0).contains("50% of 10.0Gbit/s"),
-        "{screen}"
-    );
-    assert!(
-        line(&screen, 2).starts_with("calm ") && line(&screen, 4).starts_with(" calm: "),
-        "{screen}"
-    );
 
     terminal.keys(&["Down"]);
     terminal.wait("the other counter's worst burst", |screen| {
@@ -104,21 +101,23 @@ fn a_person_at_the_keys() {
     terminal.wait("bytes", |screen| line(screen, 0).contains(", B/s, "));
     terminal.keys(&["s", "s", "s"]);
     // Until the second burst of `wild` the two may have as many, and calm comes first by name.
-    let screen = terminal.wait("sorted by bursts", |screen| {
-        line(screen, 0).contains("by bursts") && line(screen, 2).starts_with("wild ")
+    // The selection moves with its counter.
+    terminal.wait("sorted by bursts", |screen| {
+        line(screen, 0).contains("by bursts")
+            && line(screen, 2).starts_with("wild ")
+            && screen.contains(" wild: peak 1.12GB/s")
     });
-    assert!(
-        screen.contains(" wild: peak 1.12GB/s"),
-        "the selection moves with its counter: {screen}"
-    );
 
     terminal.keys(&["h"]);
     terminal.wait("help", |screen| {
         screen.contains("back to the shell until fg")
     });
     terminal.keys(&["h", "Space"]);
+    let mut last = String::new();
     let paused = terminal.wait("the pause", |screen| {
-        screen.contains("PAUSED") && !screen.contains("back to")
+        // Drawn to its end.
+        let is_whole = std::mem::replace(&mut last, screen.to_owned()) == screen;
+        is_whole && screen.contains("PAUSED") && !screen.contains("back to")
     });
     std::thread::sleep(std::time::Duration::from_millis(700));
     assert_eq!(terminal.screen(), paused, "nothing moves");
