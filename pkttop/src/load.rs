@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The load of a counter: how many bytes its windows carry, idle windows included.
+//!
+//! Of windows that were merged nobody knows which carried how much: they are in no peak and in no
+//! percentile.
 
 use crate::window::Window;
 use hdrhistogram::Histogram;
@@ -20,8 +23,6 @@ pub struct Load {
     pub bytes: u64,
     /// The window that carried most bytes, the first of them.
     pub peak: Window,
-    /// The largest value in the histogram, exactly.
-    bytes_max: u64,
     bytes_per_window: Histogram<u64>,
 }
 
@@ -36,7 +37,6 @@ impl Load {
             frames: 0,
             bytes: 0,
             peak: Window::default(),
-            bytes_max: 0,
             bytes_per_window,
         }
     }
@@ -47,12 +47,13 @@ impl Load {
         self.windows += row.windows();
         self.frames += row.frames;
         self.bytes += row.bytes;
-        // What several windows carried together is no peak.
-        if row.merged == 0 && row.bytes > self.peak.bytes {
+        if row.merged > 0 {
+            return;
+        }
+        if row.bytes > self.peak.bytes {
             self.peak = row;
         }
-        self.bytes_max = self.bytes_max.max(row.bytes_each());
-        self.record(row.bytes_each(), row.windows());
+        self.record(row.bytes, 1);
     }
 
     /// Windows without a frame.
@@ -67,12 +68,12 @@ impl Load {
         taken.expect("a histogram that grows takes any value");
     }
 
-    /// Bytes that this percentage of all windows do not exceed.
+    /// Bytes that this percentage of the windows do not exceed.
     pub fn percentile(&self, percent: f64) -> u64 {
         // A histogram's cell has a width, the largest value has not.
         self.bytes_per_window
             .value_at_percentile(percent)
-            .min(self.bytes_max)
+            .min(self.peak.bytes)
     }
 }
 
@@ -110,6 +111,26 @@ mod tests {
         assert_eq!(load.percentile(99.0), 1000);
         assert_eq!(load.percentile(99.9), 90_000);
         assert_eq!(load.peak.timestamp_ns, 99);
+    }
+
+    #[test]
+    fn merged_windows_are_in_the_sums_alone() {
+        let row = |bytes, merged| Window {
+            frames: 1,
+            bytes,
+            merged,
+            ..Window::default()
+        };
+        let mut load = Load::new();
+        load.row(0, row(1000, 0));
+        load.row(0, row(90_000, 2));
+        assert_eq!(
+            (load.windows, load.idle, load.frames, load.bytes),
+            (4, 0, 2, 91_000)
+        );
+        assert_eq!(load.peak.bytes, 1000);
+        assert_eq!(load.percentile(0.0), 1000);
+        assert_eq!(load.percentile(100.0), 1000);
     }
 
     #[test]

@@ -46,9 +46,9 @@ struct Summary {
     largest_burst_bytes: u64,
     burst_duration_ns_percentiles: BTreeMap<String, u64>,
     burst_gap_ns_percentiles: BTreeMap<String, u64>,
-    /// Windows whose counts are in a later row.
+    /// Windows that came in the row of another, which is in no peak, percentile or burst.
     merged_windows: u64,
-    /// Windows that carried more than `--link` can: merged in the FIFO, or GRO without `--wire`.
+    /// Windows that carried more than `--link` can: GRO without `--wire`.
     windows_over_link: Option<u64>,
     #[serde(skip)]
     found: Vec<Burst>,
@@ -59,12 +59,8 @@ pub fn threshold(args: &BurstArgs, series: &Series) -> Result<Resolved> {
     if let Some(asked) = args.asked()? {
         return Ok(asked);
     }
-    let peak_bytes = series
-        .rows
-        .iter()
-        .map(Window::bytes_each)
-        .max()
-        .unwrap_or(0);
+    let single = series.rows.iter().filter(|row| row.merged == 0);
+    let peak_bytes = single.map(|row| row.bytes).max().unwrap_or(0);
     let rate = BitRate(rate(peak_bytes, series.origin.period_ns) / 2.0);
     Ok(Resolved {
         rate,
@@ -226,12 +222,15 @@ fn print(out: &mut impl Write, summary: &Summary, list: usize) -> Result<()> {
     if summary.merged_windows > 0 {
         writeln!(
             out,
-            "  note      {} windows are merged into others, the FIFO was full: read more often, or add --samples",
+            "  note      {} windows came in the row of another, which is in no peak, percentile or burst: add --samples",
             summary.merged_windows
         )?;
     }
     if let Some(over @ 1..) = summary.windows_over_link {
-        writeln!(out, "  note      {over} windows carry more than the link: merged in the FIFO (status: merged), or GRO without --wire")?;
+        writeln!(
+            out,
+            "  note      {over} windows carry more than the link: GRO without --wire"
+        )?;
     }
     for burst in summary.found.iter().take(list) {
         writeln!(

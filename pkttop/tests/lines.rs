@@ -64,6 +64,8 @@ fn a_merged_row_is_no_peak_and_no_burst() {
     assert_eq!(sample["peak_timestamp_ns"], 1_700_000_000_005_000_000_u64);
     assert_eq!(sample["bursts"], 1);
     assert_eq!(sample["longest_burst_ns"], 1_000_000);
+    // Of those that are known, most were idle: from 2023 until now.
+    assert_eq!(sample["p50_bytes"], 0);
     // The three of them that did not fit were not idle.
     assert_eq!(
         sample["windows"],

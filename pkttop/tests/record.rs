@@ -179,6 +179,56 @@ fn report_finds_the_bursts_that_were_fed() {
 }
 
 #[test]
+fn a_merged_row_is_told_apart_in_reports_and_pictures() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let file = directory.path().join("x.csv");
+    // Two windows that are known, and four that carried 40 kB together.
+    let recording = "host,counter,period_ns,timestamp_ns,frames,bytes,merged\n\
+                     a,web,1000000,1700000000000000000,1,2000,0\n\
+                     a,web,1000000,1700000000001000000,1,1000,0\n\
+                     a,web,1000000,1700000000005000000,40,40000,3\n";
+    std::fs::write(&file, recording).expect("write");
+    let report = |args: &[&str]| {
+        let mut pkttop = Command::new(PKTTOP);
+        let pkttop = pkttop.args(["report", "--percentiles", "0,100"]).args(args);
+        text(&run(pkttop.arg(&file), 0).stdout)
+    };
+    let json: serde_json::Value = serde_json::from_str(&report(&["-j"])).expect("JSON");
+    for (key, expected) in [
+        ("windows", 6),
+        ("bytes", 43_000),
+        ("peak_bytes", 2000),
+        ("burst_threshold_bits_per_second", 8_000_000),
+        ("bursts", 1),
+        ("burst_bytes", 3000),
+        ("merged_windows", 3),
+    ] {
+        assert_eq!(
+            json[0][key].as_f64(),
+            Some(f64::from(expected)),
+            "{key}: {json}"
+        );
+    }
+    let percentiles = &json[0]["window_bytes_percentiles"];
+    assert_eq!(
+        (&percentiles["p0"], &percentiles["p100"]),
+        (&1000.into(), &2000.into())
+    );
+    assert!(report(&[]).contains("  note      3 windows came in the row of another"));
+    let svg = directory.path().join("x.svg");
+    run(
+        Command::new(PKTTOP)
+            .arg("plot")
+            .arg(&file)
+            .arg("-o")
+            .arg(&svg),
+        0,
+    );
+    let svg = std::fs::read_to_string(svg).expect("picture");
+    assert!(svg.contains("mean of merged windows in grey") && svg.contains("#AAAAAA"));
+}
+
+#[test]
 fn check_tells_contract_and_machine() {
     let counters = Counters::start(&["web:1ms", "voip:100us"]);
     let output = text(&counters.pkttop(&["check"]).output().expect("check").stdout);

@@ -118,13 +118,11 @@ impl Exported {
     fn row(&mut self, row: &Window) {
         let (idle, ended) = self.meter.row(*row);
         self.window_bytes.add(0.0, idle);
-        let windows = row.windows();
-        self.window_bytes
-            .add(row.bytes as f64 / windows as f64, windows);
         self.burst(ended);
         if row.merged > 0 {
             return;
         }
+        self.window_bytes.add(row.bytes as f64, 1);
         let peak = Peak {
             bytes: row.bytes,
             timestamp_ns: row.timestamp_ns,

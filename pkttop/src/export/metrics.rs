@@ -60,7 +60,7 @@ const TOTALS: [Whole; 5] = [
 const HISTOGRAMS: [Histogram; 2] = [
     (
         "window_bytes",
-        "Bytes per window, idle windows included",
+        "Bytes per window, idle windows included, merged ones not",
         |e| &e.window_bytes,
     ),
     ("burst_duration_seconds", "How long bursts lasted", |e| {

@@ -5,6 +5,7 @@ use super::columns::{load, Column, COLUMNS};
 use super::view::{Shown, View};
 use super::watch::AROUND;
 use crate::units::{short_time, time_of_day, Unit};
+use crate::window::Window;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
@@ -17,6 +18,7 @@ use ratatui::Frame;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const HOT: Style = Style::new().fg(Color::Red);
 const CALM: Style = Style::new().fg(Color::Cyan);
+const MERGED: Style = Style::new().fg(Color::DarkGray);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const HEAD: Style = Style::new().add_modifier(Modifier::BOLD);
 
@@ -40,10 +42,12 @@ q, Esc       quit
  p50 … p99.9  load that so many windows do not exceed,
               idle windows included
  bursts       windows in a row at the threshold or above
- merged       windows that the full FIFO merged into others
+ merged       windows that came in the row of another, which
+              is in no peak, percentile or burst
  history      fullest window of each interval
  below        the windows around the peak of the selected
-              counter, one a column; bursts in red";
+              counter, one a column; bursts in red, merged
+              ones as their mean in grey";
 
 fn history(values: &[u64], width: usize) -> String {
     let values = &values[values.len().saturating_sub(width)..];
@@ -155,27 +159,33 @@ fn draw_worst(frame: &mut Frame<'_>, shown: &Shown, unit: Unit, area: Rect) {
         )
     };
     let first_ns = peak.timestamp_ns.saturating_sub(side * period_ns);
-    let mut bytes = vec![0; (2 * side + 1) as usize];
+    let mut around = vec![(0, CALM); (2 * side + 1) as usize];
     for row in &shown.worst.rows {
         if let Some(after) = row.timestamp_ns.checked_sub(first_ns) {
-            if let Some(slot) = bytes.get_mut((after / period_ns) as usize) {
-                *slot = row.bytes_each();
+            if let Some(slot) = around.get_mut((after / period_ns) as usize) {
+                *slot = (row.bytes_each(), style(row, shown.threshold_bytes));
             }
         }
     }
-    let bars = bytes.into_iter().map(|bytes| {
-        let style = if bytes as f64 >= shown.threshold_bytes {
-            HOT
-        } else {
-            CALM
-        };
-        SparklineBar::from(bytes).style(style)
-    });
+    let bars = around
+        .into_iter()
+        .map(|(bytes, style)| SparklineBar::from(bytes).style(style));
     let bars = Sparkline::default()
         .data(bars)
         .max(peak.bytes.max(1))
         .block(Block::new().borders(Borders::TOP).title(title));
     frame.render_widget(bars, area);
+}
+
+/// A window of which nobody knows how much it carried is told apart.
+fn style(row: &Window, threshold_bytes: f64) -> Style {
+    if row.merged > 0 {
+        MERGED
+    } else if row.bytes as f64 >= threshold_bytes {
+        HOT
+    } else {
+        CALM
+    }
 }
 
 fn draw_help(frame: &mut Frame<'_>) {
@@ -203,6 +213,18 @@ fn draw_help(frame: &mut Frame<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merged_windows_are_never_drawn_as_a_burst() {
+        let row = |bytes, merged| Window {
+            bytes,
+            merged,
+            ..Window::default()
+        };
+        assert_eq!(style(&row(9, 0), 10.0), CALM);
+        assert_eq!(style(&row(10, 0), 10.0), HOT);
+        assert_eq!(style(&row(100, 1), 10.0), MERGED);
+    }
 
     #[test]
     fn the_history_scales_to_its_own_peak() {

@@ -163,7 +163,9 @@ impl Watched {
             self.tick.windows += idle + row.windows();
             self.tick.frames += row.frames;
             self.tick.bytes += row.bytes;
-            self.tick.peak_bytes = self.tick.peak_bytes.max(row.bytes_each());
+            if row.merged == 0 {
+                self.tick.peak_bytes = self.tick.peak_bytes.max(row.bytes);
+            }
             if self.recent.len() == RECENT {
                 self.recent.pop_front();
             }

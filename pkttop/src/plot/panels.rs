@@ -15,6 +15,7 @@ const INK: RGBColor = RGBColor(51, 51, 51);
 const FAINT: RGBColor = RGBColor(225, 225, 225);
 const CALM: RGBColor = RGBColor(33, 102, 172);
 const PALE: RGBColor = RGBColor(146, 197, 222);
+const MERGED: RGBColor = RGBColor(170, 170, 170);
 const HOT: RGBColor = RGBColor(214, 47, 39);
 
 const LABEL: u32 = 14;
@@ -159,8 +160,13 @@ where
     let span = (end_ns - first_ns) as f64 / 1e9;
 
     let caption = format!(
-        "load over time, from {} UTC: fullest window of each pixel (bursts in red), mean in dark",
-        time_of_day(first_ns)
+        "load over time, from {} UTC: fullest window of each pixel (bursts in red), mean in dark{}",
+        time_of_day(first_ns),
+        if rows.iter().any(|row| row.merged > 0) {
+            ", mean of merged windows in grey"
+        } else {
+            ""
+        }
     );
     let mut chart = chart(
         area,
@@ -193,6 +199,11 @@ where
     };
     chart.draw_series(columns.iter().map(|column| {
         let x = column.at as f64 * width;
+        let top = subject.rate(column.merged).min(top(subject));
+        Rectangle::new([(x, 0.0), (x + width, top)], MERGED.filled())
+    }))?;
+    chart.draw_series(columns.iter().map(|column| {
+        let x = column.at as f64 * width;
         let color = if is_hot(column.at) { HOT } else { PALE };
         Rectangle::new(
             [(x, 0.0), (x + width, subject.rate(column.fullest))],
@@ -209,26 +220,33 @@ where
 }
 
 /// Some windows in one column of pixels.
+#[derive(Default)]
 struct Column {
     at: u64,
     fullest: u64,
     bytes: u64,
+    /// The mean of windows that were merged, the largest: it is in neither of the others.
+    merged: u64,
 }
 
 fn columns(rows: &[Window], first_ns: u64, width_ns: u64) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for row in rows {
         let at = (row.timestamp_ns - first_ns) / width_ns;
-        match columns.last_mut() {
-            Some(column) if column.at == at => {
-                column.fullest = column.fullest.max(row.bytes_each());
-                column.bytes += row.bytes;
-            }
-            _ => columns.push(Column {
+        if columns.last().is_none_or(|column| column.at != at) {
+            columns.push(Column {
                 at,
-                fullest: row.bytes_each(),
-                bytes: row.bytes,
-            }),
+                ..Column::default()
+            });
+        }
+        let Some(column) = columns.last_mut() else {
+            continue;
+        };
+        if row.merged > 0 {
+            column.merged = column.merged.max(row.bytes_each());
+        } else {
+            column.fullest = column.fullest.max(row.bytes);
+            column.bytes += row.bytes;
         }
     }
     columns
@@ -286,7 +304,9 @@ where
         .take_while(|row| row.timestamp_ns < end_ns);
     chart.draw_series(rows.map(|row| {
         let window = (row.timestamp_ns - begin_ns) / period_ns;
-        let color = if row.bytes_each() as f64 >= threshold_bytes {
+        let color = if row.merged > 0 {
+            MERGED
+        } else if row.bytes as f64 >= threshold_bytes {
             HOT
         } else {
             PALE
@@ -336,4 +356,32 @@ where
     chart.draw_series(AreaSeries::new(points.iter().copied(), 0.0, PALE.mix(0.5)))?;
     chart.draw_series(LineSeries::new(points, CALM.stroke_width(2)))?;
     draw_threshold(&mut chart, subject, 0.0..nines_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merged_windows_are_neither_the_fullest_nor_in_the_mean() {
+        let row = |timestamp_ns, bytes, merged| Window {
+            timestamp_ns,
+            frames: 1,
+            bytes,
+            merged,
+            ..Window::default()
+        };
+        let rows = [
+            row(100, 7, 0),
+            row(110, 900, 2),
+            row(120, 5, 0),
+            row(130, 1, 0),
+        ];
+        let columns = columns(&rows, 100, 30);
+        let found: Vec<_> = columns
+            .iter()
+            .map(|column| (column.at, column.fullest, column.bytes, column.merged))
+            .collect();
+        assert_eq!(found, [(0, 7, 12, 300), (1, 1, 1, 0)]);
+    }
 }
