@@ -105,5 +105,5 @@ void pktstat_shim_warn(const char *text, size_t len)
 
 void pktstat_shim_bug(void)
 {
-	pr_emerg("a panic that cannot be: please report it\n");
+	pr_emerg("unexpected panic in the Rust half: please report it\n");
 }

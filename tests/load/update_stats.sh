@@ -120,8 +120,8 @@ rm_dev() {
 	--collector.netdev --collector.netdev.device-exclude='^$' >/run/exporter.log 2>&1 &
 wait_until "grep -q 'Listening on' /run/exporter.log"
 
-# everywhere DEV: every tool shows what is in /run/wanted, lines of name and value.
-everywhere() {
+# all_tools_show DEV: every tool shows what is in /run/wanted, lines of name and value.
+all_tools_show() {
 	python3 - "$1" <<-'END'
 	import json, re, subprocess, sys
 	from urllib.request import urlopen
@@ -204,12 +204,12 @@ holds() {
 	cmp /run/before /run/now
 	wanted_values "$dev" >/run/wanted
 	cat /run/wanted >"$(stat_file "$dev" all)"
-	everywhere "$dev"
+	all_tools_show "$dev"
 	# One by one too, and other values.
 	awk '{ printf "%s %.0f\n", $1, $2 + 5 }' /run/wanted >/run/wanted2
 mv /run/wanted2 /run/wanted
 	while read -r name value; do echo "$value" >"$(stat_file "$dev" "$name")"; done </run/wanted
-	everywhere "$dev"
+	all_tools_show "$dev"
 
 	claim "$kind: real traffic of both families is added on top, and never takes away"
 	if [[ $dev != lo ]]; then

@@ -46,7 +46,7 @@ claim "nor does root of a user namespace with a network namespace of its own"
 [[ $(attempts unshare --user --map-root-user --pid --net --mount --fork --mount-proc) == "$(all_are EPERM EPERM)" ]]
 [[ $(attempts "${user[@]}" unshare -Urn | grep -cE ' (EPERM|EACCES) (EPERM|EACCES)$') == 6 ]]
 
-claim "nor who has entered another network namespace without the capability, and with it both"
+claim "nor does a process in another network namespace without the capability; with it, it does both"
 [[ $(attempts in_ns n1 "${no_capability[@]}") == "$(all_are EPERM EPERM)" ]]
 in_ns n1 cat "${files[@]}" >/dev/null
 [[ $(in_ns n1 cat "${files[@]}") == "$before" ]]

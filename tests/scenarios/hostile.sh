@@ -19,7 +19,7 @@ n1 hostile -s "$seed" -f "${from:-0}" -n "$inputs" "$VARIANT"
 [[ -z $(in_ns n1 ls /proc/net/xt_pktstat) ]]
 
 if [[ $VARIANT == nft4 ]]; then
-	# For who asks from there, nothing loads it.
+	# A request from there does not load it.
 	modprobe xt_comment
 	claim "there is no such match in tables of inet, bridge and arp: ENOENT, whatever its config"
 	for place in inet bridge arp; do

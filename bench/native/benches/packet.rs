@@ -152,7 +152,7 @@ struct Open {
     at: usize,
 }
 
-// SAFETY: `open` is touched only by who has the lock.
+// SAFETY: `open` is touched by the holder of the lock alone.
 unsafe impl Sync for Locked {}
 
 impl Locked {
