@@ -91,7 +91,8 @@ impl<T> Arc<T> {
     where
         T: Send + Sync,
     {
-        // SAFETY: C's owner stays C's: it is not dropped here.
+        // SAFETY: by the caller's promise C keeps its owner during the call; it is lent, not taken:
+        // nothing here drops it.
         let lent = unsafe { Self::from_foreign(raw) };
         core::mem::ManuallyDrop::new(lent).as_ref().cloned()
     }
@@ -214,7 +215,7 @@ impl<T: Default> Array<T> {
         let memory = unsafe { sys::pktstat_shim_alloc(size, cpu) };
         let first = from_alloc(memory.cast::<T>())?;
         for i in 0..len {
-            // SAFETY: `i` is below `len`, for which there is room, and nobody else has it.
+            // SAFETY: `i` is below the `len` values that were just allocated; nobody else has them.
             unsafe { first.add(i).write(T::default()) };
         }
         // INVARIANT: just allocated and written.

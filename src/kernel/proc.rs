@@ -97,7 +97,7 @@ impl<T: ForeignOwnable> Drop for Files<T> {
     }
 }
 
-// SAFETY: a directory of /proc is no task's, and the kernel locks the tree net.
+// SAFETY: a directory of /proc is no task's, and the kernel locks the tree itself.
 unsafe impl Send for Dir {}
 // SAFETY: as above.
 unsafe impl Sync for Dir {}

@@ -67,7 +67,7 @@ fn arrays<T: Default>(entries: usize, cpu: i32) -> Result<(Array<u32>, Array<T>)
 
 fn secret() -> Secret {
     let mut secret = Secret([0; 9]);
-    // SAFETY: the array is that large.
+    // SAFETY: the array is this function's own, and that large.
     unsafe { sys::pktstat_shim_random((&raw mut secret).cast(), size_of::<Secret>()) };
     secret
 }
@@ -207,7 +207,8 @@ extern "C" fn pktstat_rs_kstat_new() -> *mut c_void {
 /// `kstat` is from [`pktstat_rs_kstat_new`] and not freed; so for all that follow. The shim has it
 /// in one place, which its files use, and frees it when they are gone.
 unsafe fn kstat<'a>(kstat: *mut c_void) -> &'a Kstat {
-    // SAFETY: the shim's one kstat, which its files outlive not.
+    // SAFETY: the shim's one kstat: the caller is a callback of its files, which are removed before
+    // it is freed; it is `Sync`, so other callbacks may have it too.
     unsafe { Boxed::<Kstat>::borrow(kstat) }
 }
 

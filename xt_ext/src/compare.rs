@@ -27,7 +27,8 @@ const SIZE_WITH_ID: usize = offset_of!(Info, id) + size_of::<u32>();
 /// As [`parsed_match`].
 pub unsafe fn without_id(slot: *mut *mut xt_entry_match) {
     if !at_commit() {
-        // SAFETY: as the caller promises.
+        // SAFETY: libxtables' own match, which it lends to the parse function that calls; this
+        // process has one thread.
         unsafe { (*parsed_match(slot)).userspacesize = COMPARED_SIZE };
     }
 }
@@ -38,7 +39,8 @@ pub unsafe fn without_id(slot: *mut *mut xt_entry_match) {
 ///
 /// As [`parsed_match`]; nothing refers to the `registered` matches meanwhile.
 pub unsafe fn with_id(slot: *mut *mut xt_entry_match, registered: *mut [xtables_match; 2]) {
-    // SAFETY: as the caller promises.
+    // SAFETY: as in `without_id`. The registered ones live for ever, and by the caller's promise
+    // nobody else has a reference to them now.
     unsafe {
         (*parsed_match(slot)).userspacesize = SIZE_WITH_ID;
         if at_commit() {

@@ -107,7 +107,8 @@ unsafe extern "C" fn help() {
 
 /// Called with a rule config of zeros, before the options.
 unsafe extern "C" fn init(entry_match: *mut xt_entry_match) {
-    // SAFETY: libxtables allocated a rule config of the registered size behind the head.
+    // SAFETY: libxtables allocated a rule config of the registered size behind the head, and lends
+    // it for the call; this process has one thread.
     unsafe { (*info_of(entry_match)).id = ID_ANY };
 }
 
@@ -151,7 +152,7 @@ unsafe extern "C" fn final_check(flags: c_uint) {
 }
 
 unsafe extern "C" fn print(_: *const c_void, entry_match: *const xt_entry_match, _: c_int) {
-    // SAFETY: libxtables hands on a whole match.
+    // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
     match unsafe { rule_of(entry_match) } {
         Ok(rule) => output::print(&rule),
         Err(error) => output::not_a_rule(error),
@@ -159,7 +160,7 @@ unsafe extern "C" fn print(_: *const c_void, entry_match: *const xt_entry_match,
 }
 
 unsafe extern "C" fn save(_: *const c_void, entry_match: *const xt_entry_match) {
-    // SAFETY: libxtables hands on a whole match.
+    // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
     match unsafe { rule_of(entry_match) } {
         Ok(rule) => output::save(&rule),
         Err(error) => output::not_a_rule(error),
@@ -168,7 +169,7 @@ unsafe extern "C" fn save(_: *const c_void, entry_match: *const xt_entry_match) 
 
 /// What getopt found behind an option.
 fn value_of(opt: Opt) -> &'static CStr {
-    // SAFETY: getopt sets it before iptables asks an extension.
+    // SAFETY: getopt sets it before iptables asks an extension, and this process has one thread.
     let value = unsafe { sys::optarg };
     if !opt.has_value() || value.is_null() {
         return c"";
@@ -191,7 +192,7 @@ fn info_of(entry_match: *mut xt_entry_match) -> *mut Info {
 ///
 /// As long as its head says, and all of it may be read.
 unsafe fn rule_of(entry_match: *const xt_entry_match) -> Result<Rule, RuleError> {
-    // SAFETY: the caller promises a head.
+    // SAFETY: the caller promises a head that can be read during the call.
     let size = unsafe { (*entry_match).u.match_size };
     if usize::from(size) < size_of::<xt_entry_match>() + size_of::<Info>() {
         return Err(RuleError::Reserved);
