@@ -39,14 +39,18 @@ static void *rust_kstat;
  * Interrupts off, on PREEMPT_RT too: a CPU counts into memory of its own, and
  * synchronize_rcu() waits for regions with interrupts off.
  */
-static void count(void *block, const struct pktstat_flow *flow, u32 len)
+static unsigned int count(void *block, struct pktstat_flow *flow, u32 len,
+			  const struct nf_hook_state *state)
 {
 	unsigned long flags;
 
+	if (state->out)
+		memcpy(flow->device, state->out->name, sizeof(flow->device));
 	local_irq_save(flags);
 	pktstat_rs_kstat_packet(this_cpu_ptr(pktstat_to_percpu(block)), flow,
 				len);
 	local_irq_restore(flags);
+	return NF_ACCEPT;
 }
 
 static unsigned int kstat_v4(void *block, struct sk_buff *skb,
@@ -60,10 +64,7 @@ static unsigned int kstat_v4(void *block, struct sk_buff *skb,
 
 	memcpy(flow.source, &ip->saddr, sizeof(ip->saddr));
 	memcpy(flow.destination, &ip->daddr, sizeof(ip->daddr));
-	if (state->out)
-		memcpy(flow.device, state->out->name, sizeof(flow.device));
-	count(block, &flow, skb->len);
-	return NF_ACCEPT;
+	return count(block, &flow, skb->len, state);
 }
 
 static unsigned int kstat_v6(void *block, struct sk_buff *skb,
@@ -87,10 +88,7 @@ static unsigned int kstat_v6(void *block, struct sk_buff *skb,
 	}
 	memcpy(flow.source, &ip->saddr, sizeof(ip->saddr));
 	memcpy(flow.destination, &ip->daddr, sizeof(ip->daddr));
-	if (state->out)
-		memcpy(flow.device, state->out->name, sizeof(flow.device));
-	count(block, &flow, skb->len);
-	return NF_ACCEPT;
+	return count(block, &flow, skb->len, state);
 }
 
 static struct nf_hook_ops hooks[] = {
@@ -170,12 +168,12 @@ static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Longer texts are no number, nor anything else that a file takes. */
 #define WRITE_MAX 64
 
-/* Copies what is written. Returns its length or a negative errno. */
-static ssize_t copy_text(char *text, const char __user *from, size_t len)
+/* Copies what is written. Returns 0 or a negative errno. */
+static int copy_text(char *text, const char __user *from, size_t len)
 {
 	if (len > WRITE_MAX)
 		return -EINVAL;
-	return copy_from_user(text, from, len) ? -EFAULT : len;
+	return copy_from_user(text, from, len) ? -EFAULT : 0;
 }
 
 static int counter_open(struct inode *inode, struct file *file)
@@ -196,13 +194,11 @@ static ssize_t counter_write(struct file *file, const char __user *from,
 			     size_t len, loff_t *pos)
 {
 	char text[WRITE_MAX];
-	ssize_t size = copy_text(text, from, len);
-	int err;
+	int err = copy_text(text, from, len);
 
-	if (size < 0)
-		return size;
-	err = pktstat_rs_kstat_set_counter(rust_kstat, text, size);
-	return err ?: size;
+	if (!err)
+		err = pktstat_rs_kstat_set_counter(rust_kstat, text, len);
+	return err ?: len;
 }
 
 static const struct proc_ops counter_ops = {
@@ -237,13 +233,11 @@ static ssize_t nout_write(struct file *file, const char __user *from,
 			  size_t len, loff_t *pos)
 {
 	char text[WRITE_MAX];
-	ssize_t size = copy_text(text, from, len);
-	int err;
+	int err = copy_text(text, from, len);
 
-	if (size < 0)
-		return size;
-	err = pktstat_rs_kstat_nout_write(rust_kstat, text, size);
-	return err ?: size;
+	if (!err)
+		err = pktstat_rs_kstat_nout_write(rust_kstat, text, len);
+	return err ?: len;
 }
 
 static int nout_release(struct inode *inode, struct file *file)

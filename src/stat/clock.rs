@@ -55,6 +55,7 @@ pub trait RealTime {
 /// `sequence` is odd while the line is being set, and only the setter writes any of the words.
 /// Fractions are of 2^-32 ns: the kernel's own are no finer, and a shift that does not change is one
 /// register less.
+#[cfg_attr(pktstat_loom, derive(Default))]
 #[repr(C, align(64))]
 pub struct Clock<R> {
     sequence: AtomicU32,
@@ -102,18 +103,14 @@ impl<R: RealTime> Clock<R> {
 
     /// The same, for loom, whose atomics are not made at compile time.
     #[cfg(pktstat_loom)]
-    pub fn new(real: R) -> Self {
+    pub fn new(real: R) -> Self
+    where
+        R: Default,
+    {
         Self {
-            sequence: AtomicU32::new(0),
-            ticks: AtomicU64::new(0),
-            span_ticks: AtomicU64::new(0),
-            mult: AtomicU64::new(0),
-            fraction: AtomicU64::new(0),
-            base_ns: AtomicU64::new(0),
-            epoch: AtomicU64::new(0),
-            scale: AtomicU64::new(0),
             offset_ns: AtomicU64::new(NO_OFFSET),
             real,
+            ..Self::default()
         }
     }
 
