@@ -13,13 +13,32 @@ pub const CLOCK_SET_BACK: &str = "# clock set back\n";
 /// Longest row: three 64-bit numbers of 20 digits, two spaces and a newline.
 pub const ROW_MAX: usize = 3 * 20 + 3;
 
-/// A line of `data` after the header.
+/// Begins the line that says how many windows' counts the next row carries besides its own: they
+/// did not fit.
+pub const MERGED: &str = "# merged ";
+/// Begins the line that says the counter's totals, frames and bytes, before the next row.
+pub const BEFORE: &str = "# before ";
+/// Longest line that says how many windows were merged.
+pub const MERGED_MAX: usize = MERGED.len() + 20 + 1;
+/// Longest line that says the totals.
+pub const BEFORE_MAX: usize = BEFORE.len() + 2 * 20 + 2;
+
+/// A line of `data` or `history` after the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A window.
     Row(Row),
     /// [`CLOCK_SET_BACK`].
     ClockSetBack,
+    /// See [`MERGED`].
+    Merged(u64),
+    /// See [`BEFORE`].
+    Before {
+        /// Frames.
+        frames: u64,
+        /// Bytes.
+        bytes: u64,
+    },
 }
 
 impl Line {
@@ -28,8 +47,37 @@ impl Line {
         if line == CLOCK_SET_BACK.as_bytes() {
             return Some(Line::ClockSetBack);
         }
+        let of = |begin: &str| line.strip_prefix(begin.as_bytes())?.strip_suffix(b"\n");
+        if let Some(merged) = of(MERGED) {
+            return number(merged).map(Line::Merged);
+        }
+        if let Some(totals) = of(BEFORE) {
+            let space = totals.iter().position(|&byte| byte == b' ')?;
+            let (frames, bytes) = totals.split_at_checked(space)?;
+            return Some(Line::Before {
+                frames: number(frames)?,
+                bytes: number(bytes.strip_prefix(b" ")?)?,
+            });
+        }
         Row::parse(line).map(Line::Row)
     }
+}
+
+/// Appends the line that says how many windows were merged into the next row.
+#[inline(never)]
+pub fn append_merged(writer: &mut Writer<'_>, merged: u64) {
+    writer.bytes(MERGED.as_bytes());
+    writer.number(merged);
+    writer.byte(b'\n');
+}
+
+/// Appends the line that says the counter's totals before the next row.
+pub fn append_before(writer: &mut Writer<'_>, frames: u64, bytes: u64) {
+    writer.bytes(BEFORE.as_bytes());
+    writer.number(frames);
+    writer.byte(b' ');
+    writer.number(bytes);
+    writer.byte(b'\n');
 }
 
 /// What one window counted, on all CPUs.
@@ -145,7 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_row_or_says_that_the_clock_was_set_back() {
+    fn the_lines_of_the_interface() {
+        let line = |text: &str| Line::parse(text.as_bytes());
+        assert_eq!(line("# merged 7\n"), Some(Line::Merged(7)));
+        let (frames, bytes) = (918273, 73829102);
+        let before = Some(Line::Before { frames, bytes });
+        assert_eq!(line("# before 918273 73829102\n"), before);
         let row = Row {
             timestamp_ns: 1,
             frames: 2,
@@ -156,6 +209,14 @@ mod tests {
         for line in [
             "# clock set back",
             "# clock set\n",
+            "# merged 7",
+            "# merged \n",
+            "# merged 7 8\n",
+            "# merged -1\n",
+            "# before 1\n",
+            "# before 1 \n",
+            "# before 1 2 3\n",
+            "# before 1 2",
             "#\n",
             "",
             HEADER,
@@ -163,6 +224,25 @@ mod tests {
         ] {
             assert_eq!(Line::parse(line.as_bytes()), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_lines_fit_exactly() {
+        let mut out = [0; MERGED_MAX];
+        let mut writer = Writer::new(&mut out);
+        append_merged(&mut writer, u64::MAX);
+        assert_eq!(writer.written(), MERGED_MAX);
+        assert_eq!(Line::parse(&out), Some(Line::Merged(u64::MAX)));
+
+        let mut out = [0; BEFORE_MAX];
+        let mut writer = Writer::new(&mut out);
+        append_before(&mut writer, u64::MAX, u64::MAX);
+        assert_eq!(writer.written(), BEFORE_MAX);
+        let before = Line::Before {
+            frames: u64::MAX,
+            bytes: u64::MAX,
+        };
+        assert_eq!(Line::parse(&out), Some(before));
     }
 
     proptest! {
