@@ -6,10 +6,13 @@
 //!
 //! `NAME:PERIOD[:EVERY[:SAMPLES]]`: a burst of 3 ms at 9 Gbit/s each `EVERY` (500ms) on the wall
 //! clock, so that feeds burst together as hosts in an incast do; between them a tenth of that, with
-//! idle windows, and a rest of 20 ms. Both files are named pipes: `data` gives each row once and
-//! its header once per open, and `status` counts up to the moment that it is read.
+//! idle windows, and a rest of 20 ms. `history` is a plain file to which rows are appended. The
+//! others are named pipes: `data` gives each row once and its header once per open, and `status`
+//! counts up to the moment that it is read.
 //!
-//! What a pipe cannot do: rows that a reader leaves behind when it closes are lost.
+//! What a pipe cannot do: rows of `data` that a reader leaves behind when it closes are lost, and
+//! two programs that read `status` at once disturb each other. What a plain file cannot do: forget.
+//! It ends when the first counter has a history of a gigabyte.
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::error::Error;
@@ -19,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
-use xt_pktstat::row::{Row, HEADER, ROW_MAX};
+use xt_pktstat::row::{Row, BEFORE, HEADER, MERGED, MERGED_MAX, ROW_MAX};
 use xt_pktstat::status::{Status, STATUS_MAX};
 
 const BURST_NS: u64 = 3_000_000;
@@ -27,8 +30,8 @@ const REST_NS: u64 = 20_000_000;
 const FRAME: u64 = 1500;
 /// What the kernel promises to write to a pipe whole or not at all.
 const PIPE_ATOMIC: usize = 4096;
-/// Longest line that says how many windows were merged into the next row.
-const MERGED_MAX: usize = "# merged \n".len() + 20;
+/// Bytes of history that are enough.
+const HISTORY_MAX: u64 = 1 << 30;
 
 /// Serves one of a counter's files for ever.
 type Serve = fn(&Path, &Mutex<Feed>) -> Result<(), Box<dyn Error>>;
@@ -41,6 +44,8 @@ struct Feed {
     status: Status,
     next_ns: u64,
     queue: Vec<Queued>,
+    /// Rows that `history` does not have yet.
+    fresh: Vec<Row>,
 }
 
 /// A row that waits for a reader, and how many windows before it are in its counts.
@@ -78,6 +83,7 @@ impl Feed {
             if row.frames == 0 {
                 continue;
             }
+            self.fresh.push(row);
             let is_full = self.queue.len() as u64 >= self.status.samples;
             match self.queue.last_mut() {
                 Some(last) if is_full => {
@@ -118,6 +124,30 @@ fn now_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// Appends to `history` what has closed, for ever.
+fn serve_history(path: &Path, feed: &Mutex<Feed>) -> Result<(), Box<dyn Error>> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    while path.exists() {
+        let rows = {
+            let mut feed = feed.lock().map_err(|_| "a thread panicked")?;
+            feed.advance(now_ns());
+            std::mem::take(&mut feed.fresh)
+        };
+        let mut text = Vec::with_capacity(rows.len() * ROW_MAX);
+        for row in rows {
+            let mut line = [0; ROW_MAX];
+            let len = row.write(&mut line);
+            text.extend_from_slice(&line[..len]);
+        }
+        file.write_all(&text)?;
+        if file.metadata()?.len() > HISTORY_MAX {
+            return Err("a gigabyte: that is enough".into());
+        }
+        sleep(Duration::from_micros(500));
+    }
+    Ok(())
+}
+
 /// Feeds `data` for ever: one pass of the loop is one reader.
 fn serve_data(path: &Path, feed: &Mutex<Feed>) -> Result<(), Box<dyn Error>> {
     loop {
@@ -125,7 +155,11 @@ fn serve_data(path: &Path, feed: &Mutex<Feed>) -> Result<(), Box<dyn Error>> {
         rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::NONBLOCK)?;
         // An unprivileged user may not be given so much; then it is smaller.
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20);
-        pipe.write_all(HEADER.as_bytes())?;
+        match pipe.write_all(HEADER.as_bytes()) {
+            // It has gone again.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => continue,
+            written => written?,
+        }
         while hand_over(&mut pipe, feed)? {
             sleep(Duration::from_micros(500));
         }
@@ -141,7 +175,7 @@ fn hand_over(pipe: &mut File, feed: &Mutex<Feed>) -> Result<bool, Box<dyn Error>
         let mut text = Vec::with_capacity(PIPE_ATOMIC);
         for Queued { row, merged } in rows {
             if *merged > 0 {
-                writeln!(text, "# merged {merged}")?;
+                writeln!(text, "{MERGED}{merged}")?;
             }
             let mut line = [0; ROW_MAX];
             let len = row.write(&mut line);
@@ -225,11 +259,20 @@ fn start(root: &Path, order: &str) -> Result<(), Box<dyn Error>> {
         status,
         next_ns,
         queue: Vec::new(),
+        fresh: Vec::new(),
     }));
-    let serve: [(&str, Serve); 2] = [("data", serve_data), ("status", serve_status)];
+    let serve: [(&str, Serve); 3] = [
+        ("history", serve_history),
+        ("data", serve_data),
+        ("status", serve_status),
+    ];
     for (file, serve) in serve {
         let path: PathBuf = directory.join(file);
-        make_pipe(&path)?;
+        if file == "history" {
+            std::fs::write(&path, format!("{HEADER}{BEFORE}0 0\n"))?;
+        } else {
+            make_pipe(&path)?;
+        }
         let feed = feed.clone();
         spawn(move || {
             // Someone took the counter away, as deleting a rule does.

@@ -4,8 +4,8 @@
 use crate::cli::Check;
 use crate::contract::Verdict;
 use crate::error::UserError;
-use crate::feed::Feed;
-use crate::proc::{Counter, CounterDir};
+use crate::feed::{Begin, Feed};
+use crate::proc::{Counter, CounterDir, RowFile};
 use crate::signals::Stop;
 use crate::units::short_time;
 use anyhow::Result;
@@ -45,7 +45,7 @@ fn finding(mark: Mark, topic: &str, text: impl Into<String>) -> Finding {
 
 /// `pkttop check`: is all well?
 pub fn run(args: &Check) -> Result<bool> {
-    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
+    let directory = args.reading.directory()?;
     let mut findings = vec![
         kernel(),
         module(&directory),
@@ -233,7 +233,7 @@ fn may_add_rules() -> Finding {
 
 /// Processes other than us that have this file open, as far as we may see.
 fn other_readers(counter: &Counter) -> Vec<String> {
-    let Ok(data) = fs::metadata(counter.data()) else {
+    let Ok(data) = fs::metadata(counter.rows(RowFile::Data)) else {
         return Vec::new();
     };
     let own = std::process::id().to_string();
@@ -283,7 +283,11 @@ fn check_counters(
     let mut findings = Vec::new();
     let mut ours = Vec::new();
     for counter in counters {
-        let readers = other_readers(&counter);
+        let kind = counter.row_file(args.reading.consume);
+        let readers = match kind {
+            RowFile::History => Vec::new(),
+            RowFile::Data => other_readers(&counter),
+        };
         if args.no_read {
             findings.push(match counter.status() {
                 Ok(status) => {
@@ -317,7 +321,8 @@ fn check_counters(
 
 fn watch(args: &Check, directory: &CounterDir, name: &str) -> Result<Finding> {
     let stop = Stop::listen()?;
-    let mut feed = Feed::open(directory.clone(), &[name.to_owned()])?;
+    let names = [name.to_owned()];
+    let mut feed = Feed::open(directory.clone(), &names, args.reading.consume, Begin::Past)?;
     let mut drop_rows = |_: &_, _: &_| Ok(());
     feed.drain(&mut drop_rows)?;
     feed.look();
@@ -330,19 +335,22 @@ fn watch(args: &Check, directory: &CounterDir, name: &str) -> Result<Finding> {
     let Some(source) = feed.sources.first() else {
         return Ok(finding(Mark::Note, name, "went away meanwhile"));
     };
-    let (status, verdict) = (&source.status, source.audit.verdict());
+    let verdict = source.audit.verdict();
     let mark = match verdict {
         Verdict::Agrees { .. } => Mark::Ok,
         Verdict::Unknown => Mark::Note,
         Verdict::Missing { .. } | Verdict::Surplus { .. } => Mark::Bad,
     };
-    let merged = match status.merged {
+    let merged = match source.merged {
         0 => String::new(),
-        merged => format!("; {merged} windows merged: read more often, or add --samples"),
+        merged => format!("; {merged} windows came in the row of another: add --samples"),
     };
+    let obstacle = feed
+        .obstacle()
+        .map_or(String::new(), |why| format!("\n{why}"));
     let text = format!(
-        "{} windows; {verdict}{merged}",
-        short_time(status.period_ns)
+        "{} windows; {verdict}{merged}{obstacle}",
+        short_time(source.status.period_ns)
     );
     Ok(finding(mark, name, text))
 }

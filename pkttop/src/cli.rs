@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The command line.
 
+use crate::proc::CounterDir;
 use crate::units::{duration, BitRate, Threshold, Unit};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,8 +15,9 @@ use std::time::Duration;
 /// the windows around the worst burst of the selected one. Where standard output is no terminal,
 /// plain lines.
 ///
-/// Reading takes the rows out of a counter. Where two programs read the same one, each gets only
-/// some of them.
+/// Reading changes nothing: any number of pkttop can watch, record, export and check the same
+/// counters, beside a reader of `data`. With --consume, rows are taken out of `data`, and each goes
+/// to one reader only; so it is, too, where the module is older and has no `history`.
 #[derive(Debug, Parser)]
 #[command(name = "pkttop", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true, after_help = AFTER)]
 pub struct Cli {
@@ -40,7 +43,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write every window to a file, until Ctrl-C or for a given time
+    /// Write every window to a file, from now on until Ctrl-C or for a given time
     Record(Record),
     /// Print the bursts and the percentiles of a recording
     Report(Report),
@@ -65,13 +68,23 @@ pub enum Command {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct Place {
+pub struct Reading {
     /// Network namespace, as `ip netns` names it
     #[arg(short = 'N', long, value_name = "NETNS")]
     pub netns: Option<String>,
     /// Directory of the counters
     #[arg(long, hide = true, env = "PKTTOP_ROOT", default_value = crate::proc::ROOT, value_name = "DIR")]
     pub root: PathBuf,
+    /// Take the rows out of the counters, so that no other reader of `data` gets them
+    #[arg(long)]
+    pub consume: bool,
+}
+
+impl Reading {
+    /// The counters there.
+    pub fn directory(&self) -> Result<CounterDir> {
+        CounterDir::open(&self.root, self.netns.as_deref())
+    }
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -91,7 +104,7 @@ pub struct Live {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     #[command(flatten)]
-    pub place: Place,
+    pub reading: Reading,
     /// Print one sample of each counter and exit; the same as -n 1
     #[arg(short = '1', long, conflicts_with = "count")]
     pub once: bool,
@@ -161,28 +174,35 @@ impl Sort {
     }
 }
 
+/// A recording that is to be written.
 #[derive(Args, Debug)]
-pub struct Record {
-    /// Counters, by name or number; all, and those that come, where none is named
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    #[command(flatten)]
-    pub place: Place,
+pub struct Output {
     /// The recording: .csv, .jsonl or .parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Overwrite FILE if it exists
     #[arg(short, long)]
     pub force: bool,
-    /// Stop after this time (60s, 5m)
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    pub time: Option<Duration>,
     /// What the column `host` says; this host's name where left out
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
     /// Print no progress line and no summary
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Record {
+    /// Counters, by name or number; all, and those that come, where none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub reading: Reading,
+    #[command(flatten)]
+    pub output: Output,
+    /// Stop after this time (60s, 5m)
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
 }
 
 #[derive(Args, Debug)]
@@ -227,7 +247,7 @@ pub struct Export {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     #[command(flatten)]
-    pub place: Place,
+    pub reading: Reading,
     /// Address to serve http://ADDRESS/metrics at
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9777")]
     pub listen: SocketAddr,
@@ -241,8 +261,8 @@ pub struct Check {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     #[command(flatten)]
-    pub place: Place,
-    /// Take no rows out of the counters, and so do not compare them with the totals
+    pub reading: Reading,
+    /// Do not read the counters' rows, and so do not compare them with the totals
     #[arg(long)]
     pub no_read: bool,
     /// How long to watch the counters

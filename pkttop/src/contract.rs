@@ -2,12 +2,13 @@
 //! The loss contract, held against a counter while it runs: the totals in `status` are the sum of
 //! all rows read so far and all rows still to come.
 //!
-//! What rows others read before us is unknown, but it is a constant: the offset between the totals
-//! and our own sum. At a moment with traffic the windows around the moment leave some slack, so each
-//! look at `status` yields an interval for the offset, a point where the counter was quiet. The
-//! contract holds as long as all the intervals meet.
+//! What was counted before our first row is a constant: the offset between the totals and our own
+//! sum. `history` says it; what others read from `data` before us is unknown. At a moment with
+//! traffic the windows around the moment leave some slack, so each look at `status` yields an
+//! interval for the offset, a point where the counter was quiet. The contract holds as long as all
+//! the intervals meet.
 
-use crate::window::Window;
+use crate::window::{Totals, Window};
 use std::collections::VecDeque;
 use std::fmt;
 use xt_pktstat::status::Status;
@@ -17,19 +18,6 @@ use xt_pktstat::status::Status;
 const GRACE_NS: u64 = 100_000_000;
 /// Rows kept to find those in the windows just before a look.
 const RECENT: usize = 64;
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    frames: u64,
-    bytes: u64,
-}
-
-impl Sum {
-    fn add(&mut self, row: &Window) {
-        self.frames += row.frames;
-        self.bytes += row.bytes;
-    }
-}
 
 /// The smallest and the largest that the offset can be.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +31,18 @@ impl Interval {
         low: 0,
         high: i128::MAX,
     };
+
+    fn point(value: u64) -> Interval {
+        let value = i128::from(value);
+        Interval {
+            low: value,
+            high: value,
+        }
+    }
+
+    fn width(self) -> u64 {
+        u64::try_from(self.high - self.low).unwrap_or(u64::MAX)
+    }
 
     /// The part of both, or by how much the other lies above (`Err` of a positive number) or below.
     fn meet(self, other: Interval) -> Result<Interval, i128> {
@@ -65,8 +65,8 @@ struct Look {
     status: Status,
     first_ns: u64,
     last_ns: u64,
-    rows_before: Sum,
-    rows_until: Sum,
+    rows_before: Totals,
+    rows_until: Totals,
 }
 
 /// What is known about the contract.
@@ -87,6 +87,8 @@ pub enum Verdict {
         frames: i128,
         /// Bytes, at least.
         bytes: i128,
+        /// Someone else may have them: they were read from `data`.
+        is_shared: bool,
     },
     /// The rows count more than the totals.
     Surplus {
@@ -101,12 +103,15 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Audit {
     period_ns: u64,
-    read: Sum,
+    read: Totals,
     recent: VecDeque<Window>,
     look: Option<Look>,
+    /// What was counted before the first row, where that is known.
+    before: Option<Totals>,
     frames: Interval,
     bytes: Interval,
-    looks: u64,
+    /// What could be missing unseen, frames and bytes, once a look has been completed.
+    slack: Option<(u64, u64)>,
     broken: Option<(i128, i128)>,
 }
 
@@ -115,14 +120,22 @@ impl Audit {
     pub fn new(period_ns: u64) -> Audit {
         Audit {
             period_ns: period_ns.max(1),
-            read: Sum::default(),
+            read: Totals::default(),
             recent: VecDeque::new(),
             look: None,
+            before: None,
             frames: Interval::ANY,
             bytes: Interval::ANY,
-            looks: 0,
+            slack: None,
             broken: None,
         }
+    }
+
+    /// Takes what had been counted before the first row.
+    pub fn begin(&mut self, before: Totals) {
+        self.before = Some(before);
+        self.frames = Interval::point(before.frames);
+        self.bytes = Interval::point(before.bytes);
     }
 
     /// Takes the rows that were read.
@@ -139,7 +152,8 @@ impl Audit {
                 if row.timestamp_ns < look.first_ns {
                     look.rows_before.add(row);
                 }
-                if row.timestamp_ns <= look.last_ns {
+                // A row that others are merged into may carry what was counted before the look.
+                if row.timestamp_ns <= look.last_ns || row.merged > 0 {
                     look.rows_until.add(row);
                 }
             }
@@ -160,8 +174,8 @@ impl Audit {
             if self.due_ns().is_some_and(|due| before_ns < due) {
                 return;
             }
-            // Rows that were merged meanwhile may carry counts of windows before the look.
-            if look.status.merged == status.merged {
+            // In `data`, older modules do not say which rows carry counts of windows before the look.
+            if self.before.is_some() || look.status.merged == status.merged {
                 self.complete(look);
             }
         }
@@ -185,6 +199,13 @@ impl Audit {
         });
     }
 
+    /// Forgets the look that waits, unless it is due: the next one begins anew, and says more.
+    pub fn begin_last_look(&mut self, now_ns: u64) {
+        if self.due_ns().is_some_and(|due| now_ns < due) {
+            self.look = None;
+        }
+    }
+
     fn complete(&mut self, look: Look) {
         let interval = |total: u64, before: u64, until: u64| Interval {
             low: i128::from(total) - i128::from(until),
@@ -200,9 +221,15 @@ impl Audit {
             look.rows_before.bytes,
             look.rows_until.bytes,
         );
-        self.looks += 1;
         match (self.frames.meet(frames), self.bytes.meet(bytes)) {
-            (Ok(frames), Ok(bytes)) => (self.frames, self.bytes) = (frames, bytes),
+            (Ok(met_frames), Ok(met_bytes)) => {
+                (self.frames, self.bytes) = (met_frames, met_bytes);
+                self.slack = Some(match self.before {
+                    // What is missing at one look is missing at each later one.
+                    Some(_) => (frames.width(), bytes.width()),
+                    None => (met_frames.width(), met_bytes.width()),
+                });
+            }
             (frames, bytes) => {
                 self.broken
                     .get_or_insert((frames.err().unwrap_or(0), bytes.err().unwrap_or(0)));
@@ -212,22 +239,18 @@ impl Audit {
 
     /// What is known by now.
     pub fn verdict(&self) -> Verdict {
-        match self.broken {
-            Some((frames, bytes)) if frames > 0 || bytes > 0 => Verdict::Missing { frames, bytes },
-            Some((frames, bytes)) => Verdict::Surplus {
+        match (self.broken, self.slack) {
+            (Some((frames, bytes)), _) if frames > 0 || bytes > 0 => Verdict::Missing {
+                frames,
+                bytes,
+                is_shared: self.before.is_none(),
+            },
+            (Some((frames, bytes)), _) => Verdict::Surplus {
                 frames: -frames,
                 bytes: -bytes,
             },
-            None if self.looks == 0 => Verdict::Unknown,
-            None => {
-                let slack = |interval: Interval| {
-                    u64::try_from(interval.high - interval.low).unwrap_or(u64::MAX)
-                };
-                Verdict::Agrees {
-                    frames: slack(self.frames),
-                    bytes: slack(self.bytes),
-                }
-            }
+            (None, None) => Verdict::Unknown,
+            (None, Some((frames, bytes))) => Verdict::Agrees { frames, bytes },
         }
     }
 }
@@ -247,10 +270,10 @@ impl fmt::Display for Verdict {
             Verdict::Agrees { frames, bytes } => {
                 write!(f, "agrees with status, but for the windows open at the time ({frames} frames, {bytes} bytes)")
             }
-            Verdict::Missing { frames, bytes } => write!(
+            Verdict::Missing { frames, bytes, is_shared } => write!(
                 f,
-                "DISAGREES with status: {frames} frames, {bytes} bytes were counted and did not come; \
-                 does someone else read data?"
+                "DISAGREES with status: {frames} frames, {bytes} bytes were counted and did not come{}",
+                if is_shared { "; does someone else read data?" } else { "" }
             ),
             Verdict::Surplus { frames, bytes } => {
                 write!(f, "DISAGREES with status: {frames} frames, {bytes} bytes came that were not counted")
@@ -322,7 +345,8 @@ mod tests {
             verdict,
             Verdict::Missing {
                 frames: 1,
-                bytes: 10
+                bytes: 10,
+                is_shared: true,
             }
         );
     }
@@ -432,7 +456,11 @@ mod tests {
 
     #[test]
     fn frames_or_bytes_alone_can_disagree() {
-        let missing = |frames, bytes| Verdict::Missing { frames, bytes };
+        let missing = |frames, bytes| Verdict::Missing {
+            frames,
+            bytes,
+            is_shared: true,
+        };
         let surplus = |frames, bytes| Verdict::Surplus { frames, bytes };
         for (frames, bytes, verdict) in [
             (5, 53, missing(0, 3)),
@@ -469,6 +497,11 @@ mod tests {
     fn a_verdict_says_what_it_found() {
         let agrees = |frames, bytes| Verdict::Agrees { frames, bytes };
         let (frames, bytes) = (7, 700);
+        let missing = |is_shared| Verdict::Missing {
+            frames,
+            bytes,
+            is_shared,
+        };
         for (verdict, is_broken, text) in [
             (
                 Verdict::Unknown,
@@ -482,10 +515,15 @@ mod tests {
                 "agrees with status, but for the windows open at the time (0 frames, 1 bytes)",
             ),
             (
-                Verdict::Missing { frames, bytes },
+                missing(true),
                 true,
                 "DISAGREES with status: 7 frames, 700 bytes were counted and did not come; \
                  does someone else read data?",
+            ),
+            (
+                missing(false),
+                true,
+                "DISAGREES with status: 7 frames, 700 bytes were counted and did not come",
             ),
             (
                 Verdict::Surplus { frames, bytes },
@@ -544,5 +582,119 @@ mod tests {
             20 * PERIOD_NS,
         );
         assert_eq!(audit.verdict(), Verdict::Unknown);
+    }
+
+    fn exactly() -> Verdict {
+        Verdict::Agrees {
+            frames: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Of `history`, which said that 100 frames were counted before its first row.
+    fn after_a_hundred() -> Audit {
+        let mut audit = Audit::new(PERIOD_NS);
+        let (frames, bytes) = (100, 1000);
+        audit.begin(Totals { frames, bytes });
+        audit
+    }
+
+    #[test]
+    fn with_the_totals_before_the_first_row_one_look_is_enough() {
+        for (frames, verdict) in [
+            (107, exactly()),
+            (
+                108,
+                Verdict::Missing {
+                    frames: 1,
+                    bytes: 10,
+                    is_shared: false,
+                },
+            ),
+            (
+                106,
+                Verdict::Surplus {
+                    frames: 1,
+                    bytes: 10,
+                },
+            ),
+        ] {
+            let mut audit = after_a_hundred();
+            audit.rows(&[window(5, 7)]);
+            look(&mut audit, 10 * PERIOD_NS, total(frames));
+            look(&mut audit, 20 * PERIOD_NS, total(frames));
+            assert_eq!(audit.verdict(), verdict);
+        }
+    }
+
+    #[test]
+    fn with_them_the_last_look_says_what_could_be_missing_unseen() {
+        let mut audit = after_a_hundred();
+        look(&mut audit, 10 * PERIOD_NS, total(100));
+        look(&mut audit, 20 * PERIOD_NS, total(100));
+        assert_eq!(audit.verdict(), exactly());
+        // Seven frames in the window in which the look is: any of them could be missing.
+        audit.rows(&[window(20, 7)]);
+        look(&mut audit, 30 * PERIOD_NS, total(107));
+        let slack = Verdict::Agrees {
+            frames: 7,
+            bytes: 70,
+        };
+        assert_eq!(audit.verdict(), slack);
+        look(&mut audit, 40 * PERIOD_NS, total(107));
+        assert_eq!(audit.verdict(), exactly());
+    }
+
+    #[test]
+    fn a_merged_row_may_carry_what_was_counted_before_a_look() {
+        let merged = |number, frames| Window {
+            merged: 3,
+            ..window(number, frames)
+        };
+        let mut audit = after_a_hundred();
+        look(&mut audit, 10 * PERIOD_NS, total(105));
+        audit.rows(&[merged(15, 8), window(16, 64)]);
+        // What `data` merges does not matter here.
+        let status = Status {
+            merged: 99,
+            ..total(173)
+        };
+        look(&mut audit, 20 * PERIOD_NS, status);
+        let slack = Verdict::Agrees {
+            frames: 8,
+            bytes: 80,
+        };
+        assert_eq!(audit.verdict(), slack);
+        // One that comes before is of windows before.
+        audit.rows(&[merged(17, 1)]);
+        look(&mut audit, 30 * PERIOD_NS, total(173));
+        look(&mut audit, 40 * PERIOD_NS, total(173));
+        assert_eq!(audit.verdict(), exactly());
+    }
+
+    #[test]
+    fn the_last_look_begins_anew_unless_one_is_due() {
+        let mut audit = after_a_hundred();
+        look(&mut audit, 10 * PERIOD_NS, total(100));
+        let due_ns = audit.due_ns().expect("a look waits");
+        audit.begin_last_look(due_ns);
+        assert_eq!(audit.due_ns(), Some(due_ns));
+        audit.begin_last_look(due_ns - 1);
+        assert_eq!(audit.due_ns(), None);
+    }
+
+    #[test]
+    fn over_a_clock_that_was_set_back_the_sum_goes_on() {
+        let mut audit = after_a_hundred();
+        audit.rows(&[window(90, 1)]);
+        look(&mut audit, 100 * PERIOD_NS, total(101));
+        audit.rows(&[Window {
+            is_after_clock_set_back: true,
+            ..window(5, 2)
+        }]);
+        look(&mut audit, 10 * PERIOD_NS, total(103));
+        assert_eq!(audit.verdict(), Verdict::Unknown);
+        look(&mut audit, 20 * PERIOD_NS, total(103));
+        assert_eq!(audit.verdict(), exactly());
     }
 }

@@ -40,6 +40,12 @@ pub enum UserError {
         /// Become root, join the group, or load the module with other `perms`.
         way_out: String,
     },
+    /// The module lets no more programs have it open.
+    #[error("{path}: as many have it open as the module allows\nend some of them: fuser -v {path}", path = file.display())]
+    OpenTooOften {
+        /// The file.
+        file: PathBuf,
+    },
     /// The file does not say what the interface promises.
     #[error("{}: not what xt_pktstat writes: {line:?}\nis the module of another version? compare `modinfo xt_pktstat` and `pkttop -V`", file.display())]
     Garbled {

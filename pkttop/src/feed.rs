@@ -2,13 +2,14 @@
 //! Rows of several counters as they come, counters that come and go included.
 
 use crate::contract::Audit;
-use crate::data::{Data, Drained};
 use crate::error::UserError;
-use crate::proc::{Counter, CounterDir};
+use crate::proc::{Counter, CounterDir, RowFile};
+use crate::reader::{Drained, Reader};
 use crate::units::{now_ns, SECOND_NS};
 use crate::window::Window;
 use anyhow::Result;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use std::io::Write;
 use std::time::{Duration, Instant};
 use xt_pktstat::status::Status;
 
@@ -21,6 +22,15 @@ const FALSE_ALARM: Duration = Duration::from_millis(5);
 
 /// Longest wait for the windows around the last look.
 const SETTLE_MAX_NS: u64 = 3 * SECOND_NS;
+
+/// Where the rows of a counter begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With the oldest window that the kernel still has.
+    Past,
+    /// With the window that is open now; of what is consumed, with the oldest.
+    Now,
+}
 
 /// An open counter.
 #[derive(Debug)]
@@ -35,7 +45,11 @@ pub struct Source {
     pub audit: Audit,
     /// All rows of windows that closed until then have been read, ns since the epoch.
     pub read_until_ns: u64,
-    data: Data,
+    /// Windows that came in the row of another.
+    pub merged: u64,
+    /// `status` counted as many before that.
+    merged_before: u64,
+    reader: Reader,
     gone: bool,
 }
 
@@ -44,6 +58,7 @@ pub struct Source {
 pub struct Feed {
     directory: CounterDir,
     names: Vec<String>,
+    consume: bool,
     /// The counters that are there, in the order they came.
     pub sources: Vec<Source>,
     serials: u64,
@@ -51,10 +66,61 @@ pub struct Feed {
     last_drain_was_dry: bool,
 }
 
+impl Source {
+    fn open(counter: Counter, kind: RowFile, serial: u64) -> Result<Source> {
+        let status = counter.status()?;
+        let reader = Reader::open(&counter, kind)?;
+        let audit = Audit::new(status.period_ns);
+        Ok(Source {
+            serial,
+            counter,
+            status,
+            audit,
+            read_until_ns: 0,
+            merged: 0,
+            merged_before: status.merged,
+            reader,
+            gone: false,
+        })
+    }
+
+    /// Appends to `rows` what can be read now, and compares it with the totals.
+    fn read(&mut self, rows: &mut Vec<Window>) -> Result<Drained> {
+        let is_first = self.reader.before.is_none();
+        let drained = self.reader.drain(rows)?;
+        if let Some(before) = self.reader.before.filter(|_| is_first) {
+            self.audit.begin(before);
+        }
+        self.audit.rows(rows);
+        self.gone |= drained == Drained::Gone;
+        Ok(drained)
+    }
+
+    /// Are its rows taken from other readers?
+    fn consumes(&self) -> bool {
+        self.reader.kind == RowFile::Data
+    }
+
+    /// Leaves out the windows that have closed.
+    fn skip(&mut self) -> Result<()> {
+        let mut rows = Vec::new();
+        while self.read(&mut rows)? == Drained::More {
+            rows.clear();
+        }
+        Ok(())
+    }
+}
+
 impl Feed {
-    /// Opens the named counters, or all.
-    pub fn open(directory: CounterDir, names: &[String]) -> Result<Feed> {
-        let (feed, missing) = Feed::open_or_wait(directory, names)?;
+    /// Opens the named counters, or all. `consume`: rows are taken out of `data`, also where there
+    /// is a `history`.
+    pub fn open(
+        directory: CounterDir,
+        names: &[String],
+        consume: bool,
+        begin: Begin,
+    ) -> Result<Feed> {
+        let (feed, missing) = Feed::open_or_wait(directory, names, consume, begin)?;
         match missing {
             Some(obstacle) => Err(obstacle.into()),
             None => Ok(feed),
@@ -66,6 +132,8 @@ impl Feed {
     pub fn open_or_wait(
         directory: CounterDir,
         names: &[String],
+        consume: bool,
+        begin: Begin,
     ) -> Result<(Feed, Option<UserError>)> {
         let missing = match directory.select(names) {
             Ok(_) => None,
@@ -74,6 +142,7 @@ impl Feed {
         let mut feed = Feed {
             directory,
             names: names.to_vec(),
+            consume,
             sources: Vec::new(),
             serials: 0,
             rows: Vec::new(),
@@ -82,7 +151,30 @@ impl Feed {
         for counter in feed.wanted() {
             feed.add(counter)?;
         }
+        if begin == Begin::Now {
+            for source in feed.sources.iter_mut().filter(|source| !source.consumes()) {
+                source.skip()?;
+            }
+        }
         Ok((feed, missing))
+    }
+
+    /// Why rows are taken from other readers though nobody asked for it: the module is older.
+    pub fn obstacle(&self) -> Option<String> {
+        let consuming = self.sources.iter().find(|source| source.consumes());
+        consuming.filter(|_| !self.consume).map(|source| {
+            let file = source.counter.rows(RowFile::History);
+            let file = file.display();
+            format!("{file}: no such file: this xt_pktstat is older; rows are taken out of `data`")
+        })
+    }
+
+    /// Says so on standard error.
+    pub fn say_obstacle(&self) {
+        if let Some(obstacle) = self.obstacle() {
+            // With standard error closed there is nowhere to say it.
+            let _ = writeln!(std::io::stderr(), "pkttop: {obstacle}");
+        }
     }
 
     fn wanted(&self) -> Vec<Counter> {
@@ -92,20 +184,10 @@ impl Feed {
     }
 
     fn add(&mut self, counter: Counter) -> Result<()> {
-        let status = counter.status()?;
-        let data = Data::open(&counter)?;
-        let audit = Audit::new(status.period_ns);
+        let kind = counter.row_file(self.consume);
         self.serials += 1;
-        let serial = self.serials;
-        self.sources.push(Source {
-            serial,
-            counter,
-            status,
-            audit,
-            read_until_ns: 0,
-            data,
-            gone: false,
-        });
+        self.sources
+            .push(Source::open(counter, kind, self.serials)?);
         Ok(())
     }
 
@@ -117,7 +199,7 @@ impl Feed {
         let mut fds: Vec<_> = self
             .sources
             .iter()
-            .map(|source| PollFd::new(&source.data, PollFlags::IN))
+            .map(|source| PollFd::new(&source.reader, PollFlags::IN))
             .collect();
         let time = Timespec {
             tv_sec: timeout.as_secs() as i64,
@@ -142,10 +224,11 @@ impl Feed {
             let before_ns = now_ns();
             loop {
                 self.rows.clear();
-                let drained = source.data.drain(&mut self.rows)?;
-                source.audit.rows(&self.rows);
+                let drained = source.read(&mut self.rows)?;
                 self.last_drain_was_dry &= self.rows.is_empty();
-                source.gone |= drained == Drained::Gone;
+                if !source.consumes() {
+                    source.merged += self.rows.iter().map(|row| row.merged).sum::<u64>();
+                }
                 if drained != Drained::More {
                     // One window of grace, for a CPU that closes its window a little late.
                     source.read_until_ns = before_ns.saturating_sub(source.status.period_ns);
@@ -165,6 +248,10 @@ impl Feed {
             if let Ok(status) = source.counter.status() {
                 source.audit.status(before_ns, status, now_ns());
                 source.status = status;
+                // Older modules do not say it of the row.
+                if source.consumes() {
+                    source.merged = status.merged.saturating_sub(source.merged_before);
+                }
             }
         }
     }
@@ -173,6 +260,9 @@ impl Feed {
     /// every [`Audit`] is complete; three seconds at most.
     pub fn settle(&mut self, sink: &mut dyn FnMut(&Source, &[Window]) -> Result<()>) -> Result<()> {
         self.drain(sink)?;
+        for source in &mut self.sources {
+            source.audit.begin_last_look(now_ns());
+        }
         self.look();
         let due = self
             .sources
@@ -192,7 +282,7 @@ impl Feed {
     /// Closes the counters that went away, which it returns, and opens those that came.
     pub fn rescan(&mut self) -> Result<Vec<Source>> {
         for source in &mut self.sources {
-            source.gone |= source.counter.inode() != Some(source.data.inode());
+            source.gone |= source.reader.is_replaced();
         }
         let (gone, here) = std::mem::take(&mut self.sources)
             .into_iter()

@@ -12,6 +12,15 @@ use xt_pktstat::status::Status;
 /// Where the kernel shows the counters of the namespace that the reader is in.
 pub const ROOT: &str = "/proc/net/xt_pktstat";
 
+/// Which file of a counter has its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowFile {
+    /// The last windows, for any number of readers.
+    History,
+    /// The windows that nobody has read: reading takes them away.
+    Data,
+}
+
 /// A directory of counters.
 #[derive(Clone, Debug)]
 pub struct CounterDir {
@@ -102,9 +111,21 @@ impl CounterDir {
 }
 
 impl Counter {
-    /// The FIFO of windows.
-    pub fn data(&self) -> PathBuf {
-        self.dir.join("data")
+    /// The file of its rows.
+    pub fn rows(&self, kind: RowFile) -> PathBuf {
+        self.dir.join(match kind {
+            RowFile::History => "history",
+            RowFile::Data => "data",
+        })
+    }
+
+    /// The file to read: `history`, unless rows are to be consumed or the module has none.
+    pub fn row_file(&self, consume: bool) -> RowFile {
+        if !consume && self.rows(RowFile::History).exists() {
+            RowFile::History
+        } else {
+            RowFile::Data
+        }
     }
 
     /// How the counter stands; changes nothing.
@@ -116,19 +137,17 @@ impl Counter {
             UserError::Garbled { file, line }.into()
         })
     }
-
-    /// The inode of `data`: another one is another counter of the same name.
-    pub fn inode(&self) -> Option<u64> {
-        fs::metadata(self.data())
-            .ok()
-            .map(|metadata| metadata.ino())
-    }
 }
 
 /// Turns a refusal to open `file` into what to do about it.
 pub fn explain(file: &Path, error: std::io::Error) -> anyhow::Error {
-    if error.kind() != ErrorKind::PermissionDenied {
-        return anyhow::Error::new(error).context(file.display().to_string());
+    match error.kind() {
+        ErrorKind::PermissionDenied => {}
+        ErrorKind::StorageFull => {
+            let file = file.to_owned();
+            return UserError::OpenTooOften { file }.into();
+        }
+        _ => return anyhow::Error::new(error).context(file.display().to_string()),
     }
     let (owner, way_out) = match fs::metadata(file) {
         Ok(metadata) => {

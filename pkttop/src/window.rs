@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A window as the tools have it: a row of `data`, and what the comment lines before it say.
+//! A window as the tools have it: a row, and what the comment lines before it say.
 
 use xt_pktstat::row::Row;
 
-/// What was counted in a window, or in several where the FIFO was full.
+/// What a counter has counted up to a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Totals {
+    /// Counts a row more.
+    pub fn add(&mut self, row: &Window) {
+        self.frames += row.frames;
+        self.bytes += row.bytes;
+    }
+}
+
+/// What was counted in a window, or in several that were merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// Its start, ns since the epoch.
@@ -12,7 +29,8 @@ pub struct Window {
     pub frames: u64,
     /// Bytes.
     pub bytes: u64,
-    /// How many windows before it are in these counts, since they did not fit into the FIFO.
+    /// How many windows before it are in these counts, since they did not fit or the reader was
+    /// late. Nobody knows which of them carried how much.
     pub merged: u64,
     /// The clock was set back before it: earlier ones are dated by another clock.
     pub is_after_clock_set_back: bool,

@@ -20,7 +20,7 @@ fn ten_windows(root: &std::path::Path) -> Command {
             )
         })
         .collect();
-    recorded(root, "web", &rows, &status(9, 1_000_800));
+    recorded(root, "web", (0, 0), &rows, &status(9, 1_000_800));
     let mut pkttop = Command::new(PKTTOP);
     pkttop.arg("--root").arg(root);
     pkttop
@@ -52,7 +52,7 @@ fn a_merged_row_is_no_peak_and_no_burst() {
     let root = tempfile::tempdir().expect("temporary directory");
     let rows = "1700000000000000000 1 100\n# merged 3\n1700000000004000000 40 4000000\n\
                 1700000000005000000 1 2000000\n";
-    recorded(root.path(), "web", rows, &status(42, 6_000_100));
+    recorded(root.path(), "web", (0, 0), rows, &status(42, 6_000_100));
     let mut pkttop = Command::new(PKTTOP);
     pkttop.arg("--root").arg(root.path());
     let output = run(pkttop.args(["-1", "-j", "--burst", "10G"]), 0);
@@ -64,6 +64,7 @@ fn a_merged_row_is_no_peak_and_no_burst() {
     assert_eq!(sample["peak_timestamp_ns"], 1_700_000_000_005_000_000_u64);
     assert_eq!(sample["bursts"], 1);
     assert_eq!(sample["longest_burst_ns"], 1_000_000);
+    assert_eq!(sample["merged_windows"], 3);
     // Of those that are known, most were idle: from 2023 until now.
     assert_eq!(sample["p50_bytes"], 0);
     // The three of them that did not fit were not idle.
@@ -158,11 +159,11 @@ fn errors_name_the_file_and_the_way_out() {
         "{netns}"
     );
 
-    recorded(root.path(), "bad", "1 2 3 4\n", &status(0, 0));
+    recorded(root.path(), "bad", (0, 0), "1 2 3 4\n", &status(0, 0));
     let garbled = error(ten_windows(root.path()).args(["-1", "bad"]), 1);
     assert!(
         garbled.starts_with(&format!(
-            "pkttop: {path}/bad/data: not what xt_pktstat writes: \"1 2 3 4\\n\"\n"
+            "pkttop: {path}/bad/history: not what xt_pktstat writes: \"1 2 3 4\\n\"\n"
         )),
         "{garbled}"
     );
@@ -177,15 +178,18 @@ fn errors_name_the_file_and_the_way_out() {
 fn a_file_of_others_names_the_group_to_join() {
     let root = tempfile::tempdir().expect("temporary directory");
     ten_windows(root.path());
-    let data = root.path().join("web/data");
+    let history = root.path().join("web/history");
     std::fs::set_permissions(
         root.path(),
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .expect("chmod");
-    std::os::unix::fs::chown(&data, Some(0), Some(4)).expect("chown: run the tests as root");
-    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o440))
-        .expect("chmod");
+    std::os::unix::fs::chown(&history, Some(0), Some(4)).expect("chown: run the tests as root");
+    std::fs::set_permissions(
+        &history,
+        std::os::unix::fs::PermissionsExt::from_mode(0o440),
+    )
+    .expect("chmod");
     let mut pkttop = Command::new("setpriv");
     pkttop
         .args([
@@ -198,7 +202,7 @@ fn a_file_of_others_names_the_group_to_join() {
         ])
         .arg(root.path());
     let denied = text(&run(&mut pkttop, 1).stderr);
-    let expected = "web/data: permission denied (mode 0440, uid 0, group adm)\njoin group `adm` (usermod -aG adm $USER), or become root: sudo\n";
+    let expected = "web/history: permission denied (mode 0440, uid 0, group adm)\njoin group `adm` (usermod -aG adm $USER), or become root: sudo\n";
     assert!(denied.ends_with(expected), "{denied}");
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{run, text, wait_for, Counters, Running};
+use common::{append, recorded, run, status, text, wait_for, Counters, Running, PKTTOP};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -24,9 +24,14 @@ fn tool(name: &str) -> Command {
     }
 }
 
+const EXPORT: [&str; 5] = ["export", "--listen", "127.0.0.1:0", "--link", "10G"];
+
 /// Starts the exporter and returns its address.
 fn export(counters: &Counters) -> (Running, String) {
-    let mut exporter = counters.pkttop(&["export", "--listen", "127.0.0.1:0", "--link", "10G"]);
+    start(&mut counters.pkttop(&EXPORT))
+}
+
+fn start(exporter: &mut Command) -> (Running, String) {
     let mut exporter = Running::start(exporter.stderr(Stdio::piped()));
     let mut line = String::new();
     let mut stderr = BufReader::new(exporter.0.stderr.take().expect("stderr"));
@@ -124,6 +129,36 @@ fn promtool_has_nothing_to_say() {
         "{metrics}"
     );
     assert_eq!(exporter.terminate(), 0);
+}
+
+#[test]
+fn a_merged_row_is_in_no_peak_histogram_or_burst() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let counter = recorded(root.path(), "web", (0, 0), "", &status(0, 0));
+    let mut exporter = Command::new(PKTTOP);
+    exporter.env("PKTTOP_ROOT", root.path());
+    let (_exporter, address) = start(exporter.args(EXPORT));
+    // The second row carries a burst's bytes in each of its four windows, or in none.
+    let now_ns = std::time::UNIX_EPOCH.elapsed().expect("time").as_nanos() / 1_000_000 * 1_000_000;
+    let rows = format!(
+        "{} 1 100\n# merged 3\n{} 4000 4000000\n",
+        now_ns - 9_000_000,
+        now_ns - 5_000_000
+    );
+    append(&counter.join("history"), &rows);
+    std::fs::write(counter.join("status"), status(4001, 4_000_100)).expect("status");
+    let mut metrics = String::new();
+    wait_for("the rows", || {
+        metrics = get(&address, "/metrics");
+        value(&metrics, "xt_pktstat_merged_windows_total", "web") == Some(3.0)
+    });
+    let of = |name: &str| value(&metrics, &format!("xt_pktstat_{name}"), "web").expect("value");
+    assert_eq!(of("window_bytes_max"), 100.0);
+    assert_eq!(of("millisecond_bytes_max"), 100.0);
+    assert_eq!(of("bursts_total"), 0.0);
+    assert_eq!(of("window_bytes_sum"), 100.0);
+    assert_eq!(of("window_bytes_count"), of("windows_total") - 4.0);
+    assert_eq!(of("bytes_total"), 4_000_100.0);
 }
 
 #[test]

@@ -85,9 +85,9 @@ fn it_survives_a_counter_that_goes_away_and_ends_on_a_signal() {
 
 #[test]
 fn a_second_reader_is_found_out() {
-    // The kernel takes a row out for whoever reads it: here, totals that count more than the rows.
+    // From `data`, the kernel takes a row out for whoever reads it: here, totals that count more than the rows.
     let root = tempfile::tempdir().expect("temporary directory");
-    common::recorded(root.path(), "web", "", &common::status(10, 1000));
+    common::recorded_without_history(root.path(), "web", "", &common::status(10, 1000));
     let path = root.path().join("x.csv").display().to_string();
     let mut recorder = Command::new(PKTTOP);
     recorder

@@ -20,6 +20,8 @@ pub struct Exported {
     pub name: String,
     /// At the last look.
     pub status: Status,
+    /// Windows that came in the row of another.
+    pub merged: u64,
     /// At the last look.
     pub verdict: Verdict,
     /// Bytes from which on a window is in a burst.
@@ -80,6 +82,7 @@ impl Counters {
             .find(|exported| exported.serial == source.serial)
         {
             exported.status = source.status;
+            exported.merged = source.merged;
             exported.verdict = source.audit.verdict();
         }
     }
@@ -99,6 +102,7 @@ impl Exported {
             serial: source.serial,
             name: source.counter.name.clone(),
             status: source.status,
+            merged: 0,
             verdict: Verdict::Unknown,
             threshold_bytes,
             meter: Meter::new(period_ns, threshold_bytes),

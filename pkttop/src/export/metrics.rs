@@ -47,8 +47,8 @@ const TOTALS: [Whole; 5] = [
     ),
     (
         "merged_windows",
-        "Windows that did not fit into the FIFO and came with a later one",
-        |e| e.status.merged,
+        "Windows that came in the row of another, which is in no peak, histogram or burst",
+        |e| e.merged,
     ),
     (
         "bursts",
@@ -89,7 +89,7 @@ const GAUGES: [Number; 7] = [
     ),
     (
         "queued_windows",
-        "Closed windows that wait in the FIFO",
+        "Rows that no reader of data has taken",
         |e, _| e.status.queued as f64,
     ),
     (
@@ -99,7 +99,7 @@ const GAUGES: [Number; 7] = [
     ),
     (
         "contract_broken",
-        "1 where rows and totals disagree: another reader, or a bug",
+        "1 where rows and totals disagree: another reader of data, or a bug",
         |e, _| f64::from(u8::from(e.verdict.is_broken())),
     ),
 ];

@@ -11,8 +11,7 @@ mod metrics;
 mod peak;
 
 use crate::cli::Export;
-use crate::feed::Feed;
-use crate::proc::CounterDir;
+use crate::feed::{Begin, Feed};
 use crate::signals::Stop;
 use anyhow::{Context, Result};
 use counters::Counters;
@@ -29,17 +28,20 @@ const LAG: Duration = Duration::from_millis(100);
 /// `pkttop export`.
 pub fn run(args: &Export) -> Result<()> {
     let threshold = args.bursts.or_of_this_host()?;
-    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
-    let (mut feed, missing) = Feed::open_or_wait(directory, &args.names)?;
+    let reading = &args.reading;
+    let directory = reading.directory()?;
+    let (mut feed, missing) =
+        Feed::open_or_wait(directory, &args.names, reading.consume, Begin::Now)?;
     if let Some(missing) = missing {
         let _ = writeln!(std::io::stderr(), "pkttop: {missing}\nwaiting for it");
     }
+    feed.say_obstacle();
     let stop = Stop::listen()?;
     let listener = TcpListener::bind(args.listen)
         .with_context(|| format!("{}: cannot listen; another --listen ADDRESS?", args.listen))?;
     let address = listener.local_addr()?;
     let counters = Arc::new(Mutex::new(Counters::new(
-        args.place.netns.clone(),
+        reading.netns.clone(),
         threshold.rate,
     )));
     let registry = metrics::registry(counters.clone());

@@ -10,8 +10,7 @@ mod view;
 mod watch;
 
 use crate::cli::Live;
-use crate::feed::Feed;
-use crate::proc::CounterDir;
+use crate::feed::{Begin, Feed};
 use crate::signals::Stop;
 use anyhow::Result;
 use std::io::IsTerminal;
@@ -21,15 +20,16 @@ use watch::Watch;
 /// `pkttop`.
 pub fn run(args: &Live) -> Result<()> {
     let threshold = args.bursts.or_of_this_host()?;
-    let directory = CounterDir::open(&args.place.root, args.place.netns.as_deref())?;
-    let watch = Watch::new(Feed::open(directory, &args.names)?, threshold);
+    let directory = args.reading.directory()?;
+    let feed = Feed::open(directory, &args.names, args.reading.consume, Begin::Past)?;
     let stop = Stop::listen()?;
     let looks = if args.once { Some(1) } else { args.count };
     let as_lines = args.batch || args.json || args.ndjson || args.csv || looks.is_some();
     if as_lines || !std::io::stdout().is_terminal() {
-        return print(args, watch, looks, &stop);
+        feed.say_obstacle();
+        return print(args, Watch::new(feed, threshold), looks, &stop);
     }
-    screen::run(args, watch, &stop)
+    screen::run(args, Watch::new(feed, threshold), &stop)
 }
 
 fn print(args: &Live, mut watch: Watch, looks: Option<u64>, stop: &Stop) -> Result<()> {

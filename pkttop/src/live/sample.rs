@@ -49,7 +49,7 @@ pub struct Sample {
     pub total_frames: u64,
     /// Bytes since the counter was made.
     pub total_bytes: u64,
-    /// Windows merged since the counter was made.
+    /// Windows that came in the row of another, which is in no peak, percentile or burst.
     pub merged_windows: u64,
 }
 

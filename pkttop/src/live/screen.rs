@@ -33,6 +33,11 @@ enum Action {
 /// Runs until `q` or a signal. The terminal is given back also when this panics.
 pub fn run(args: &Live, mut watch: Watch, stop: &Stop) -> Result<()> {
     let rate = crate::units::short(watch.threshold.rate.0);
+    let note = if watch.is_consuming() {
+        "; no history: reads data"
+    } else {
+        ""
+    };
     let mut view = View {
         shown: Vec::new(),
         selected: None,
@@ -40,7 +45,10 @@ pub fn run(args: &Live, mut watch: Watch, stop: &Stop) -> Result<()> {
         sort: args.sort,
         is_paused: false,
         is_help: false,
-        bursts: format!("burst: {rate}bit/s or more, {}", watch.threshold.reason),
+        bursts: format!(
+            "burst: {rate}bit/s or more, {}{note}",
+            watch.threshold.reason
+        ),
     };
     let mut terminal = take_terminal()?;
     let done = show(

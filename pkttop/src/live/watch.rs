@@ -40,6 +40,8 @@ pub struct Watched {
     pub name: String,
     /// How it stood.
     pub status: Status,
+    /// Windows that came in the row of another.
+    merged: u64,
     /// Load and bursts since the beginning, or the last reset.
     pub meter: Meter,
     /// Fullest window of each tick, bytes, the newest last.
@@ -80,6 +82,11 @@ impl Watch {
             feed,
             next_rescan: Instant::now(),
         }
+    }
+
+    /// Are rows taken from other readers though nobody asked for it?
+    pub fn is_consuming(&self) -> bool {
+        self.feed.obstacle().is_some()
     }
 
     /// Reads rows until then; at least once.
@@ -124,6 +131,7 @@ impl Watch {
                 .find(|watched| watched.serial == source.serial)
             {
                 watched.status = source.status;
+                watched.merged = source.merged;
             }
         }
         if Instant::now() >= self.next_rescan {
@@ -147,6 +155,7 @@ impl Watched {
         Watched {
             name: name.to_owned(),
             status,
+            merged: 0,
             meter: Meter::new(status.period_ns, threshold_bytes),
             history: VecDeque::new(),
             worst: Worst::default(),
@@ -249,7 +258,7 @@ impl Watched {
             longest_burst_ns: self.meter.burst_totals.longest_windows * self.status.period_ns,
             total_frames: self.status.frames,
             total_bytes: self.status.bytes,
-            merged_windows: self.status.merged,
+            merged_windows: self.merged,
         }
     }
 

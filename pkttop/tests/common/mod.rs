@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
+const HEADER: &str = "# timestamp frames bytes\n";
+
 /// The binary.
 pub const PKTTOP: &str = env!("CARGO_BIN_EXE_pkttop");
 
@@ -84,17 +86,34 @@ impl Counters {
     }
 }
 
-/// A counter of plain files: what a kernel once said.
-pub fn recorded(root: &Path, name: &str, rows: &str, status: &str) -> PathBuf {
+/// A counter of plain files, what a kernel once said: totals before its rows, and these.
+pub fn recorded(
+    root: &Path,
+    name: &str,
+    (frames, bytes): (u64, u64),
+    rows: &str,
+    status: &str,
+) -> PathBuf {
     let directory = root.join(name);
+    let history = format!("{HEADER}# before {frames} {bytes}\n{rows}");
     std::fs::create_dir_all(&directory).expect("directory");
-    std::fs::write(
-        directory.join("data"),
-        format!("# timestamp frames bytes\n{rows}"),
-    )
-    .expect("data");
+    std::fs::write(directory.join("history"), history).expect("history");
     std::fs::write(directory.join("status"), status).expect("status");
     directory
+}
+
+/// The same of a module that had no `history`.
+pub fn recorded_without_history(root: &Path, name: &str, rows: &str, status: &str) -> PathBuf {
+    let directory = recorded(root, name, (0, 0), "", status);
+    std::fs::remove_file(directory.join("history")).expect("history");
+    std::fs::write(directory.join("data"), format!("{HEADER}{rows}")).expect("data");
+    directory
+}
+
+/// Appends to a file of such a counter.
+pub fn append(file: &Path, text: &str) {
+    let file = std::fs::OpenOptions::new().append(true).open(file);
+    std::io::Write::write_all(&mut file.expect("open"), text.as_bytes()).expect("append");
 }
 
 /// A status of windows of a millisecond.
