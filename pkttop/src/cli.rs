@@ -15,7 +15,7 @@ use std::time::Duration;
 /// the windows around the worst burst of the selected one. Where standard output is no terminal,
 /// plain lines.
 ///
-/// Reading changes nothing: any number of pkttop can watch, record, export and check the same
+/// Reading changes nothing: any number of pkttop can watch, record, save, export and check the same
 /// counters, beside a reader of `data`. With --consume, rows are taken out of `data`, and each goes
 /// to one reader only; so it is, too, where the module is older and has no `history`.
 #[derive(Debug, Parser)]
@@ -36,6 +36,7 @@ Examples:
   pkttop                                       watch all counters
   pkttop -1 -j web                             one sample of one counter, as JSON
   pkttop record -o web.csv --for 60s web       keep every window for a minute
+  pkttop save -o web.csv web                   keep the windows that went by
   pkttop report --link 10G web.csv             its bursts
   pkttop plot web.csv -o web.svg               its picture
   pkttop export --listen 127.0.0.1:9777        for Prometheus
@@ -45,6 +46,8 @@ Examples:
 pub enum Command {
     /// Write every window to a file, from now on until Ctrl-C or for a given time
     Record(Record),
+    /// Write the last windows, which the kernel still has, to a file
+    Save(Save),
     /// Print the bursts and the percentiles of a recording
     Report(Report),
     /// Draw a recording: load over time, the worst burst, the distribution
@@ -203,6 +206,17 @@ pub struct Record {
     /// Stop after this time (60s, 5m)
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub time: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub struct Save {
+    /// Counters, by name or number; all where none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub reading: Reading,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Args, Debug)]

@@ -19,6 +19,7 @@ mod record;
 mod recorder;
 mod recording;
 mod report;
+mod save;
 mod signals;
 mod threshold;
 mod timeline;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         None => live::run(&cli.live),
         Some(Command::Record(args)) => record::run(args),
+        Some(Command::Save(args)) => save::run(args),
         Some(Command::Report(args)) => report::run(args),
         Some(Command::Plot(args)) => plot::run(args),
         Some(Command::Export(args)) => export::run(args),

@@ -110,6 +110,56 @@ fn a_recording_begins_now_and_says_what_was_merged() {
 }
 
 #[test]
+fn save_writes_what_the_kernel_still_has_and_ends() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let root = root.path();
+    recorded(root, "web", (100, 1000), ROWS, &status(103, 1030));
+    recorded(root, "voip", (0, 0), "", &status(0, 0));
+    for _ in 0..2 {
+        let path = file_of(root, "saved.csv");
+        let said = text(&run(&mut pkttop(root, &["save", "web", "-o", &path]), 0).stderr);
+        assert_eq!(
+            said,
+            "web: 2 rows, 3 frames, 30 bytes, 0 merged: 22:13:20.000000 to 22:13:20.002000 UTC\n"
+        );
+        assert_eq!(counts(&path), ["1 10 0", "2 20 0", "0 0 0"]);
+        let kept = text(&run(&mut pkttop(root, &["save", "web", "-o", &path]), 1).stderr);
+        assert!(kept.contains("exists already"), "{kept}");
+        std::fs::remove_file(&path).expect("remove");
+    }
+    let path = file_of(root, "saved.jsonl");
+    let said = text(&run(&mut pkttop(root, &["save", "-o", &path]), 0).stderr);
+    assert!(
+        said.starts_with(
+            "voip: 0 rows, 0 frames, 0 bytes, 0 merged: not one window with a frame\n"
+        ),
+        "{said}"
+    );
+    run(&mut pkttop(root, &["save", "-q", "-f", "-o", &path]), 0);
+    let report = text(&run(&mut pkttop(root, &["report", "-j", &path]), 0).stdout);
+    std::fs::remove_file(&path).expect("remove");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(
+        (&report[1]["counter"], &report[1]["frames"]),
+        (&"web".into(), &3.into())
+    );
+
+    let refused = text(&run(&mut pkttop(root, &["save", "web"]), 2).stderr);
+    assert!(refused.contains("--output"), "{refused}");
+    let refused = text(&run(&mut pkttop(root, &["save", "web", "-o", "x.txt"]), 1).stderr);
+    assert!(
+        refused.contains("name the recording .csv, .jsonl or .parquet"),
+        "{refused}"
+    );
+    let refused = text(&run(&mut pkttop(root, &["save", "sip", "-o", "x.csv"]), 1).stderr);
+    assert!(
+        refused.contains("no counter `sip`; there are: voip web"),
+        "{refused}"
+    );
+    assert!(!Path::new("x.csv").exists());
+}
+
+#[test]
 fn without_history_rows_are_taken_from_data_and_one_line_says_so() {
     let root = tempfile::tempdir().expect("temporary directory");
     let root = root.path();
@@ -123,6 +173,7 @@ fn without_history_rows_are_taken_from_data_and_one_line_says_so() {
     for command in [
         ["-1", "-j"].as_slice(),
         &["record", "--for", "300ms", "-f", "-o", &path],
+        &["save", "-f", "-o", &path],
     ] {
         let said = text(&run(&mut pkttop(root, command), 0).stderr);
         assert!(said.starts_with(&note), "{command:?}: {said}");
@@ -141,35 +192,34 @@ fn without_history_rows_are_taken_from_data_and_one_line_says_so() {
 #[test]
 fn consuming_takes_the_rows_out_of_data() {
     let counters = Counters::start(&["web:1ms"]);
-    let samples = |args: &[&str]| -> serde_json::Value {
-        let output = run(&mut counters.pkttop(args), 0);
-        serde_json::from_slice(&output.stdout).expect("JSON")
-    };
-    let sample_of = |args: &[&str]| samples(args)[0].clone();
-    wait_for("a frame", || sample_of(&["-1", "-j"])["frames"] != 0);
-    // However many read the history before, it is all there, and more has come.
-    let all = sample_of(&["-1", "-j"]);
-    let frames = |sample: &serde_json::Value| sample["frames"].as_u64().expect("number");
-    wait_for("more frames", || {
-        frames(&sample_of(&["-1", "-j"])) > frames(&all)
-    });
     let file = counters.path().with_extension("csv");
     let path = file.display().to_string();
-    let recorded = |args: &[&str]| {
-        let args = [&["record", "-q", "-f", "--for", "300ms", "-o", &path], args].concat();
+    // When the windows with a frame began that this command records.
+    let windows = |command: &[&str]| -> Vec<u64> {
+        let args = [command, &["-q", "-f", "-o", &path]].concat();
         run(&mut counters.pkttop(&args), 0);
-        let rows = counts(&path).into_iter();
-        rows.map(|row| {
-            row.split(' ')
-                .next()
-                .unwrap_or("")
-                .parse::<u64>()
-                .expect("number")
-        })
-        .sum::<u64>()
+        let csv = std::fs::read_to_string(&file).expect("recording");
+        let fields = csv.lines().skip(1).map(|line| line.split(','));
+        let number = |field: &str| field.parse::<u64>().expect("number");
+        let rows =
+            fields.map(|mut row| (number(row.nth(3).expect("time")), row.next() != Some("0")));
+        rows.filter(|(_, is_busy)| *is_busy)
+            .map(|(at, _)| at)
+            .collect()
     };
-    // All that waited since the counter was made goes to the first that consumes.
-    let before = frames(&sample_of(&["-1", "-j"]));
-    assert!(recorded(&["--consume"]) >= before);
+    let mut history = Vec::new();
+    wait_for("windows", || {
+        history = windows(&["save"]);
+        history.len() > 10
+    });
+    // All that waits goes to the first that consumes, and to nobody after that.
+    let first = windows(&["record", "--consume", "--for", "300ms"]);
+    assert_eq!(first[..history.len()], history);
+    let second = windows(&["record", "--consume", "--for", "300ms"]);
+    assert!(
+        second.iter().all(|at| Some(at) > first.last()),
+        "{second:?}"
+    );
+    assert_eq!(windows(&["save"])[..history.len()], history);
     std::fs::remove_file(&file).expect("remove");
 }
