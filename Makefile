@@ -71,8 +71,10 @@ shell: ## a prompt in such a VM, with everything loaded
 
 # What `make test` runs is all that fits; the rest says why it does not.
 test: ## set up and run the tests that fit 30 minutes on 2 cores
-	@tests/setup $(TOOLS_NEED)
-	@$(MAKE) --no-print-directory test-host lint test-vm test-tools test-iptables
+	@tests/setup $(TOOLS_NEED) $(DEB_NEEDS)
+	@$(MAKE) --no-print-directory test-host lint test-vm test-tools
+	@# Neither keeps two CPUs busy: downloads and dpkg, one guest of one CPU.
+	@$(MAKE) --no-print-directory -j2 test-iptables test-deb SUITES=bookworm
 
 test-fresh: ## what the README tells a newcomer to type, in new roots where nothing is installed
 	@tests/fresh
@@ -193,10 +195,11 @@ test-iptables: ## one extension in the iptables of each Debian suite, 1.8.7 to 1
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/iptables_versions
 
-test-deb: ## the packages: install, boot, rebuild and purge, in roots made by debootstrap (not in `make test`: 20 minutes)
-	@tests/setup debootstrap dpkg-dev debhelper dh-dkms lintian
+DEB_NEEDS := debootstrap dpkg-dev debhelper dh-dkms lintian
+test-deb: ## the packages: install, boot, rebuild, purge, in roots of bookworm and trixie (trixie not in `make test`: ten minutes more)
+	@tests/setup $(DEB_NEEDS)
 	@$(MAKE) --no-print-directory deb vm-6.12
-	@tests/deb
+	@tests/deb $(SUITES)
 
 test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in `make test`: an hour and 5 GB)
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
