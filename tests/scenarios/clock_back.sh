@@ -70,31 +70,80 @@ wait $reader
 grep -v '^#' got >>"$(rows_file web)"
 conserved web OUTPUT 1
 
-# leap insert|delete|none: what is to happen at midnight (adjtimex(2)).
+# sorted FILE: timestamps rise but at the line.
+sorted() { awk '/^# clock/ { last = 0; next } !/^#/ { if ($1 <= last) exit 1; last = $1 }' "$1"; }
+
+claim "whoever has half a row in hand gets its other half, then the line, then rows of the new clock"
+n0 udp "$addr1" 4 100
+sleep 0.1
+: >told
+in_ns n0 /t/fd "$data" read=40 line all=1 line all=4096 <go >got 2>told &
+reader=$!
+exec {go}>go
+wait_until '[[ $(wc -l <told) == 1 ]]'
+half=$(<got)
+[[ ${half##*$'\n'} != *" "* ]]
+date -s "-1 minute" >/dev/null
+for ((cpu = 0; cpu < CPUS; cpu++)); do n0 taskset -c $cpu udp "$addr1" 2 100; done
+sleep 0.1
+echo >&"$go"
+wait_until '[[ $(wc -l <told) == 2 ]]'
+[[ $(<got) == "$half"* ]]
+[[ $(grep -c '^# clock' got) == 1 ]]
+sorted got
+echo >&"$go"
+wait $reader
+grep -v '^#' got >>"$(rows_file web)"
+conserved web OUTPUT 1
+
+claim "steps while all CPUs count lose nothing, and each is told of once"
+more_than() { (($(status_key web frames) > $1)); }
+for by in -3 -2 +1 -1; do
+	pids=() before=$(status_key web frames)
+	for ((cpu = 0; cpu < CPUS; cpu++)); do
+		# In place of the shell: its number is the sender's.
+		(exec nsenter --net=/run/netns/n0 taskset -c $cpu udp -i 10000 -b 1 "$addr1" 6000 100 >/dev/null) &
+		pids+=($!)
+	done
+	wait_until more_than $((before + CPUS))
+	date -s "$by seconds" >/dev/null
+	wait_until more_than $(($(status_key web frames) + CPUS))
+	kill "${pids[@]}"
+	wait "${pids[@]}" || true
+	sleep 0.1
+	in_ns n0 cat "$data" >got
+	sorted got
+	[[ $by == +* || $(grep -c '^# clock set back$' got) == 1 ]]
+	[[ $by == -* || $(grep -c '^# clock' got) == 0 ]]
+	grep -v '^#' got >>"$(rows_file web)"
+done
+conserved web OUTPUT 1
+
+# leap insert|delete|none [SECONDS]: what is to happen at midnight (adjtimex(2)), which is in so many.
 leap() {
-	python3 - "$1" <<'END'
-import ctypes, sys
+	python3 - "$@" <<'END'
+import ctypes, sys, time
 class Timex(ctypes.Structure):
     _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
                 ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long), ("status", ctypes.c_int),
                 ("rest", ctypes.c_char * 256)]
 ADJ_STATUS, STA_UNSYNC = 0x10, 0x40
+if len(sys.argv) > 2:
+    time.clock_settime(time.CLOCK_REALTIME, (int(time.time()) // 86400 + 1) * 86400 - int(sys.argv[2]))
 status = {"insert": 0x10, "delete": 0x20, "none": STA_UNSYNC}[sys.argv[1]]
 assert ctypes.CDLL(None).adjtimex(ctypes.byref(Timex(modes=ADJ_STATUS, status=status))) >= 0
 END
 }
 # over_midnight: sends for some seconds around it, and reads.
 over_midnight() {
-	date -us "2026-11-25 23:59:57" >/dev/null
 	in_ns n0 cat "$data" | grep -v '^#' >>"$(rows_file web)" || true
-	leap "$1"
-	n0 udp -i 50000 -b 1 "$addr1" 100 100 >/dev/null
+	leap "$1" 7
+	n0 udp -i 50000 -b 1 "$addr1" 240 100 >/dev/null
 	leap none
 	sleep 0.1
 	in_ns n0 cat "$data" >got
 	grep -v '^#' got >>"$(rows_file web)"
-	# Timestamps rise but at the line.
-	awk '/^# clock/ { last = 0; next } !/^#/ { if ($1 <= last) exit 1; last = $1 }' got
+	sorted got
 }
 claim "a second that is inserted comes twice, with the line in between"
 over_midnight insert
