@@ -5,7 +5,9 @@
 # timeout: 300
 
 kstat_topology
-modprobe -a vrf nft_queue nfnetlink_queue
+# The debug kernels have neither.
+has_more=yes
+modprobe -a vrf nft_queue nfnetlink_queue 2>/dev/null || has_more=no
 echo 1 >"$enabled"
 sums() {
 	echo / >"$nout"
@@ -45,6 +47,15 @@ for _ in range(5): s.sendto(packet, ("v10", 0x800, 0, 0, bytes.fromhex("02000000
 before=$(cat /sys/class/net/v10/statistics/tx_packets)
 [[ $(sums send_frames) == "" ]]
 (($(cat /sys/class/net/v10/statistics/tx_packets) - before >= 5))
+
+leave() {
+	ip link del v10
+	ip link del v12
+}
+if [[ $has_more == no ]]; then
+	leave
+	return 0
+fi
 
 claim "what leaves by a VRF passes twice and counts twice, once for each device"
 ip link add vrf0 type vrf table 77
@@ -92,6 +103,4 @@ echo 0 >"$enabled"
 queued 0
 nft delete table ip waits
 kill %%
-
-ip link del v10
-ip link del v12
+leave
