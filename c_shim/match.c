@@ -264,6 +264,9 @@ static int __init pktstat_init(void)
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
 
+	err = pktstat_pollers_init();
+	if (err)
+		return err;
 	pktstat_clock_init();
 	err = register_pernet_subsys(&pktstat_net_ops);
 	if (err)

@@ -26,7 +26,8 @@ void pktstat_clock_exit(void);
 
 /* Wakes the pollers of all counters. Process context. */
 void pktstat_wake_all(void);
-/* Waits for the pollers of counters that are gone. */
+int pktstat_pollers_init(void);
+/* Waits for the pollers of counters that are gone, but not for ever. */
 void pktstat_pollers_exit(void);
 
 /*

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who polls a counter, and what wakes them. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
+#include <linux/init.h>
+#include <linux/kmemleak.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include "compat.h"
@@ -33,6 +39,14 @@ struct pktstat_timer {
 	struct pollers *pollers;
 	struct list_head list;
 };
+
+/* To lockdep, of the queues' locks: as long as a queue lingers, so does this. */
+struct queue_class {
+	struct lock_class_key key;
+	char name[16];
+};
+
+static struct queue_class *queue_class;
 
 static DEFINE_MUTEX(lists_lock);	/* innermost */
 static LIST_HEAD(timers);
@@ -63,7 +77,8 @@ struct pktstat_timer *pktstat_shim_timer_new(void)
 		kfree(it);
 		return NULL;
 	}
-	init_waitqueue_head(&pollers->queue);
+	__init_waitqueue_head(&pollers->queue, queue_class->name,
+			      &queue_class->key);
 	it->pollers = pollers;
 	raw_spin_lock_init(&it->lock);
 	/* Not the wall clock: whenever that is set, all are woken anyway. */
@@ -152,17 +167,46 @@ void pktstat_wake_all(void)
 	mutex_unlock(&lists_lock);
 }
 
-/* The counters are gone, so nobody comes to wait. */
+int __init pktstat_pollers_init(void)
+{
+	queue_class = kzalloc(sizeof(*queue_class), GFP_KERNEL);
+	if (!queue_class)
+		return -ENOMEM;
+	strscpy(queue_class->name, "pktstat_pollers",
+		sizeof(queue_class->name));
+	lockdep_register_key(&queue_class->key);
+	return 0;
+}
+
+/* How long the module waits for a poller who was woken. */
+#define PATIENCE_MS 10000
+#define PAUSE_MS 20
+
+/*
+ * The counters are gone, so nobody comes to wait. Whoever was woken and does
+ * not run, or is kept in poll() by another file for ever (FUSE), leaves by
+ * code of the kernel's: the queue must stay, but not the module.
+ */
 void pktstat_pollers_exit(void)
 {
-	bool empty;
+	unsigned int pauses = PATIENCE_MS / PAUSE_MS;
+	struct pollers *pollers;
 
-	do {
+	for (;;) {
 		mutex_lock(&lists_lock);
 		sweep();
-		empty = list_empty(&lingering);
 		mutex_unlock(&lists_lock);
-		if (!empty)
-			msleep(20);
-	} while (!empty);
+		if (list_empty(&lingering) || !pauses--)
+			break;
+		msleep(PAUSE_MS);
+	}
+	if (list_empty(&lingering)) {
+		lockdep_unregister_key(&queue_class->key);
+		kfree(queue_class);
+		return;
+	}
+	pr_notice("a poller has not left, what it waits at is not freed\n");
+	kmemleak_not_leak(queue_class);
+	list_for_each_entry(pollers, &lingering, lingering)
+		kmemleak_not_leak(pollers);
 }

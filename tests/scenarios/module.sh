@@ -90,6 +90,42 @@ claim "and with a file in an epoll set that nobody waits for"
 with_open arm line read=100
 with_open arm arm arm line poll=100
 
+claim "and with a poller that is frozen"
+mkdir -p /sys/fs/cgroup/ice
+for verb in poll select; do
+	add
+	# In place of the shell: its number is the poller's.
+	(exec nsenter --net=/run/netns/n1 /t/fd "$data" all=4096 $verb=60000 read=100 2>told >got) &
+	reader=$!
+	wait_until '[[ -s told ]]'
+	sleep 0.3
+	echo $reader >/sys/fs/cgroup/ice/cgroup.procs
+	echo 1 >/sys/fs/cgroup/ice/cgroup.freeze
+	wait_until "grep -q '^frozen 1' /sys/fs/cgroup/ice/cgroup.events"
+	in_ns n1 "$ipt" -F INPUT
+	unload
+	! loaded || false
+	echo 0 >/sys/fs/cgroup/ice/cgroup.freeze
+	wait $reader
+	modprobe xt_pktstat
+done
+
+claim "and with one whom another file keeps in poll(), though he then leaves memory behind"
+modprobe -q fuse || true
+add
+in_ns n1 /t/held "$data" >said &
+reader=$!
+wait_until '[[ -s said ]]'
+in_ns n1 "$ipt" -F INPUT
+wait_until gone web
+log_mark
+unload
+! loaded || false
+logged 'xt_pktstat: a poller has not left'
+kill "$(<said)"
+wait $reader
+modprobe xt_pktstat
+
 claim "loading and unloading again and again, with traffic, ends where it began"
 modprobe xt_pktstat
 for _ in 1 2 3 4 5; do
