@@ -146,6 +146,11 @@ void pktstat_shim_poll_wait(struct pktstat_timer *it, struct file *file,
 	poll_wait(file, &it->pollers->queue, table);
 }
 
+bool pktstat_shim_is_polled(struct pktstat_timer *it)
+{
+	return wq_has_sleeper(&it->pollers->queue);
+}
+
 void pktstat_shim_wake(struct pktstat_timer *it)
 {
 	wake(it->pollers, EPOLLIN | EPOLLRDNORM);

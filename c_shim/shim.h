@@ -102,6 +102,7 @@ void pktstat_shim_timer_start(struct pktstat_timer *timer, __u64 in_ns);
 /* Puts a poller among those of `timer`. */
 void pktstat_shim_poll_wait(struct pktstat_timer *timer, struct file *file,
 			    struct poll_table_struct *table);
+bool pktstat_shim_is_polled(struct pktstat_timer *timer);
 /* Wakes the pollers of `timer` now. */
 void pktstat_shim_wake(struct pktstat_timer *timer);
 /* The same when the files are gone: nobody can wait there any more. */

@@ -44,6 +44,12 @@ impl Timer {
 }
 
 impl Timer {
+    /// Whether anybody polls. Who comes later has not looked yet.
+    pub fn is_polled(&self) -> bool {
+        // SAFETY: the timer lives as long as `self`.
+        unsafe { sys::pktstat_shim_is_polled(self.raw.as_ptr()) }
+    }
+
     /// Wakes the pollers for the last time: the files are gone, and nobody waits there any more.
     pub fn hang_up(&self) {
         // SAFETY: the timer lives as long as `self`.

@@ -9,6 +9,7 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::memory::{Arc, Array, Boxed, ForeignOwnable};
 use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::sys;
+use crate::stat::cpu::Timer as _;
 use crate::stat::delivery::{self, Delivery};
 use crate::stat::drain::Taken;
 use crate::status::STATUS_MAX;
@@ -101,9 +102,24 @@ unsafe extern "C" fn pktstat_rs_data_read(open: *mut c_void, to: *mut c_void, le
     // SAFETY: not released as long as a callback of the file runs.
     let open = unsafe { Boxed::<Open>::borrow(open) };
     // SAFETY: the reader's own buffer.
-    match unsafe { open.read(to, len) } {
+    let done = unsafe { open.read(to, len) };
+    if done.is_ok_and(|done| done < len) {
+        open.ask_for_pollers();
+    }
+    match done {
         Ok(done) => done as isize,
         Err(error) => error.as_ssize(),
+    }
+}
+
+impl Open {
+    /// For a reader who has come to the end: whoever polls is woken when the next row is ready. A
+    /// multishot poll of io_uring does not ask again after it was woken.
+    fn ask_for_pollers(&self) {
+        let timer = self.counter.timer();
+        if timer.is_polled() && self.counter.poll(self.delivery.lock().last()) {
+            timer.wake();
+        }
     }
 }
 

@@ -80,8 +80,37 @@ sleep 0.3
 date -s "-20 minutes" >/dev/null
 all_woken 20
 
-claim "nobody is woken for another counter"
+# followed KIND N: three wait for N counters, and between them hear of every window, the last one too,
+# after which nothing comes; and each hears that the counters go.
+heard() { [[ $(sed '/^#/d' got.? | awk '{ sum += $2 } END { print sum + 0 }') == "$1" ]]; }
+followed() {
+	local i files=() pids=() began
+	for ((i = 1; i <= $2; i++)); do
+		files+=("$(proc "many$i" data)")
+		echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name many$i"
+	done >rules
+	{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
+	rm -f got.?
+	for i in 1 2 3; do
+		in_ns n1 /t/waiter "$1" "${files[@]}" >"got.$i" 2>"told.$i" &
+		pids+=($!)
+	done
+	for i in 1 2 3; do wait_until "[[ \$(grep -c '^# timestamp' got.$i) == $2 ]]"; done
+	send_udp 4 100 -b 1 -i 130000
+	wait_until heard $((4 * $2))
+	began=$(uptime)
+	n1 "$ipt" -F INPUT
+	wait "${pids[@]}"
+	(($(uptime) - began < 30))
+	for i in 1 2 3; do [[ $(<"told.$i") == "all $2 have gone" ]]; done
+}
 n1 "$ipt" -F INPUT
+for kind in poll select epoll exclusive edge multishot; do
+	claim "$kind, of 1, 2 and 65 counters: all windows are heard of, and by each waiter the end"
+	for many in 1 2 65; do followed $kind $many; done
+done
+
+claim "nobody is woken for another counter"
 for i in {1..65}; do echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"; done >rules
 for i in 1 2 3; do echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name busy$i"; done >>rules
 { echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
@@ -106,3 +135,23 @@ send_udp 12 100 -b 1 -i 110000
 wait_until '[[ -s told.1 && -s told.2 && -s told.3 ]]'
 [[ $(switches) == "$before" ]]
 kill "${pids[@]}"
+
+# The debug kernels have no power management.
+if [[ -w /sys/power/pm_test && -d /sys/module/suspend ]]; then
+	claim "a machine that slept past a window's end wakes"
+	n1 "$ipt" -F INPUT
+	n1 "$ipt" -A INPUT -p udp -m pktstat --period 600s --samples 100 --name night
+	seconds=$(date +%s)
+	date -s "@$((seconds + 600 - seconds % 600 - 25))" >/dev/null
+	send_udp 1 100
+	readers=()
+	for verb in poll select epoll exclusive edge; do waits "$(proc night data)" "$verb=100000"; done
+	# Instead of the machine going off the kernel does nothing for as long, with its clock stopped.
+	echo 25 >/sys/module/suspend/parameters/pm_test_delay
+	echo core >/sys/power/pm_test
+	left=$((600 - $(date +%s) % 600))
+	echo mem >/sys/power/state
+	echo none >/sys/power/pm_test
+	# By a timer they would be woken so late after it.
+	all_woken $((left / 2))
+fi

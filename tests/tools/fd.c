@@ -99,8 +99,12 @@ static int epoll_set(const char *verb, unsigned int events)
 static void wait_epoll(const char *verb, int epoll, int ms)
 {
 	struct epoll_event event;
-	int n = epoll_wait(epoll, &event, 1, ms);
+	int n;
 
+	/* As after a sleep of the machine. */
+	do
+		n = epoll_wait(epoll, &event, 1, ms);
+	while (n < 0 && errno == EINTR);
 	tell(verb, n);
 	if (n > 0)
 		fprintf(stderr, "%s: events 0x%x\n", verb, event.events);
