@@ -80,6 +80,8 @@ fn top(subject: &Subject<'_>) -> f64 {
         * 1.08
 }
 
+type Text<'a> = &'a dyn Fn(&f64) -> String;
+
 /// What is across a panel: time, or a share of the windows.
 struct Across<'a, X> {
     /// The line above the panel.
@@ -89,7 +91,7 @@ struct Across<'a, X> {
     /// The line below.
     description: String,
     /// How many labels at most, and what each says.
-    labels: Option<(usize, &'a dyn Fn(&f64) -> String)>,
+    labels: Option<(usize, Text<'a>)>,
     /// A line upwards at each label.
     is_ruled: bool,
 }
