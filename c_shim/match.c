@@ -264,9 +264,12 @@ static int __init pktstat_init(void)
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
 
-	err = pktstat_pollers_init();
+	err = pktstat_work_init();
 	if (err)
 		return err;
+	err = pktstat_pollers_init();
+	if (err)
+		goto err_work;
 	pktstat_clock_init();
 	err = register_pernet_subsys(&pktstat_net_ops);
 	if (err)
@@ -294,6 +297,8 @@ err_net:
 err_clock:
 	pktstat_clock_exit();
 	pktstat_pollers_exit();
+err_work:
+	pktstat_work_exit();
 	return err;
 }
 
@@ -305,6 +310,7 @@ static void __exit pktstat_exit(void)
 	unregister_pernet_subsys(&pktstat_net_ops);
 	pktstat_clock_exit();
 	pktstat_pollers_exit();
+	pktstat_work_exit();
 }
 
 module_init(pktstat_init);

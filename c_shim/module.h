@@ -40,6 +40,10 @@ int pktstat_check_access(fmode_t mode);
 /* Parameter of the module: the group that may read. */
 extern unsigned int pktstat_gid;
 
+/* Where counters are collected; see work.c. */
+int pktstat_work_init(void);
+void pktstat_work_exit(void);
+
 int pktstat_kstat_init(void);
 void pktstat_kstat_exit(void);
 

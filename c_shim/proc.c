@@ -46,11 +46,17 @@ static void read_end(struct file *file, struct net *net)
 
 static int data_open(struct inode *inode, struct file *file)
 {
-	file->private_data = pktstat_rs_data_open(pde_data(inode));
-	return file->private_data ? 0 : -ENOMEM;
+	return pktstat_rs_data_open(pde_data(inode), false,
+				    &file->private_data);
 }
 
-/* The offset means nothing: a FIFO goes on where it stands. */
+static int history_open(struct inode *inode, struct file *file)
+{
+	return pktstat_rs_data_open(pde_data(inode), true,
+				    &file->private_data);
+}
+
+/* The offset means nothing: a reader goes on where it stands. */
 static ssize_t data_read(struct file *file, char __user *to, size_t len,
 			 loff_t *pos)
 {
@@ -79,6 +85,14 @@ static int data_release(struct inode *inode, struct file *file)
 
 static const struct proc_ops data_ops = {
 	.proc_open	= data_open,
+	.proc_read	= data_read,
+	.proc_lseek	= noop_llseek,
+	.proc_poll	= data_poll,
+	.proc_release	= data_release,
+};
+
+static const struct proc_ops history_ops = {
+	.proc_open	= history_open,
 	.proc_read	= data_read,
 	.proc_lseek	= noop_llseek,
 	.proc_poll	= data_poll,
@@ -154,6 +168,12 @@ int pktstat_shim_proc_data(struct proc_dir_entry *dir, void *counter,
 			   u32 owner, u32 group)
 {
 	return create("data", dir, &data_ops, counter, owner, group);
+}
+
+int pktstat_shim_proc_history(struct proc_dir_entry *dir, void *counter,
+			      u32 owner, u32 group)
+{
+	return create("history", dir, &history_ops, counter, owner, group);
 }
 
 int pktstat_shim_proc_status(struct proc_dir_entry *dir, void *counter,

@@ -23,6 +23,7 @@ struct file;
 struct poll_table_struct;
 struct pktstat_mutex;
 struct pktstat_timer;
+struct pktstat_work;
 
 /* Where xt_action_param has the rule's config; checked against each kernel. */
 #define PKTSTAT_PAR_MATCHINFO 8
@@ -108,6 +109,17 @@ void pktstat_shim_wake(struct pktstat_timer *timer);
 /* The same when the files are gone: nobody can wait there any more. */
 void pktstat_shim_hang_up(struct pktstat_timer *timer);
 
+/* work.c: has a task call pktstat_rs_collect() with a counter. */
+
+struct pktstat_work *pktstat_shim_work_new(void);
+void pktstat_shim_work_free(struct pktstat_work *work);
+void pktstat_shim_work_for(struct pktstat_work *work, const void *counter);
+/* Any context. */
+void pktstat_shim_work_start(struct pktstat_work *work);
+/* Waits until it does not run. */
+void pktstat_shim_work_cancel(struct pktstat_work *work);
+void pktstat_rs_collect(const void *counter);
+
 /* proc.c */
 
 struct proc_dir_entry *pktstat_shim_proc_dir(const char *name,
@@ -115,6 +127,8 @@ struct proc_dir_entry *pktstat_shim_proc_dir(const char *name,
 					     void *net);
 int pktstat_shim_proc_data(struct proc_dir_entry *dir, void *counter,
 			   __u32 uid, __u32 gid);
+int pktstat_shim_proc_history(struct proc_dir_entry *dir, void *counter,
+			      __u32 uid, __u32 gid);
 int pktstat_shim_proc_status(struct proc_dir_entry *dir, void *counter,
 			     __u32 uid, __u32 gid);
 void pktstat_shim_proc_remove(struct proc_dir_entry *entry);
@@ -125,7 +139,7 @@ bool pktstat_shim_signal_pending(void);
 /* Around a read, which may be kept waiting for ever by the page it writes to. */
 bool pktstat_rs_read_begin(void *counter);
 void pktstat_rs_read_end(void *counter);
-void *pktstat_rs_data_open(void *counter);
+int pktstat_rs_data_open(void *counter, bool history, void **open);
 ssize_t pktstat_rs_data_read(void *open, void *to, size_t len);
 bool pktstat_rs_data_poll(void *open, struct file *file,
 			  struct poll_table_struct *table);

@@ -18,7 +18,7 @@ use crate::decimal;
 pub struct Rule {
     /// Width of a window, within [`PERIOD_MIN_NS`] and [`PERIOD_MAX_NS`] if parsed or checked.
     pub period_ns: NonZeroU64,
-    /// Closed windows that the FIFO holds on each CPU.
+    /// Closed windows that the counter holds.
     pub samples: NonZeroU32,
     /// Count what is on the wire.
     pub wire: bool,

@@ -27,7 +27,7 @@ const KEYS: [&str; 9] = [
 pub struct Status {
     /// Width of a window, ns.
     pub period_ns: u64,
-    /// Closed windows that the FIFO holds on each CPU.
+    /// Closed windows that the counter holds.
     pub samples: u64,
     /// Counts what is on the wire (`--wire`); `1` or `0` in the file.
     pub wire: bool,
@@ -37,7 +37,7 @@ pub struct Status {
     pub frames: u64,
     /// Bytes since the counter was made.
     pub bytes: u64,
-    /// Closed windows in the FIFOs that no reader has had yet.
+    /// Rows that no reader of `data` has had yet.
     pub queued: u64,
     /// Windows that did not fit and were merged into a later row.
     pub merged: u64,

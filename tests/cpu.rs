@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One CPU's part of a counter, packet by packet.
 
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use xt_pktstat::stat::clock::{Clock, Line, RealTime};
+use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
-use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::reading::Reading;
+use xt_pktstat::stat::ring::{Closed, Taken};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
-struct NoTimer;
+/// How often the collector was wanted.
+#[derive(Default)]
+struct Wanted(Cell<u32>);
 
-impl Timer for NoTimer {
+impl Timer for Wanted {
     fn start(&self, _in_ns: u64) {}
     fn wake(&self) {}
+    fn collect(&self) {
+        self.0.set(self.0.get() + 1);
+    }
 }
 
 struct Unasked;
@@ -28,9 +35,21 @@ impl RealTime for Unasked {
     }
 }
 
-#[test]
-fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
-    // A tick is a ns.
+/// When it is.
+struct At(u64);
+
+impl Host for At {
+    fn now(&self) -> Time {
+        Time {
+            ns: self.0,
+            ..Time::default()
+        }
+    }
+    fn pause(&self) {}
+}
+
+/// A tick is a ns.
+fn clock() -> Clock<Unasked> {
     let clock = Clock::new(Unasked);
     clock.set(Line {
         mult: 1 << 20,
@@ -39,7 +58,23 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
         goes_by_ticks: true,
         ..Line::default()
     });
-    let shared = Shared::new(PERIOD_NS, false, NoTimer);
+    clock
+}
+
+type Counter = Collector<Vec<Cursor>, Vec<Closed>>;
+
+fn collector() -> Counter {
+    Collector::new(
+        vec![Cursor::default()],
+        vec![Closed::default(); unread_windows(4)],
+        vec![Closed::default(); 4],
+    )
+}
+
+#[test]
+fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
+    let clock = clock();
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
     let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
     let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
     let cpu = &cpus[0];
@@ -56,16 +91,55 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
     // The task was moved here when the window had ended.
     cpu.recount(&clock, clock.moment(1_500), 80);
 
-    let mut reading = Reading::new(vec![Cursor::default()]);
+    let mut collector = collector();
     let mut rows = [Taken::default(); 4];
-    let now = Time {
-        ns: 2_000,
-        ..Time::default()
-    };
-    let count = reading.take_rows(&shared, &&cpus[..], Some(now), None, &mut rows);
+    collector.collect(&shared, &&cpus[..], &At(2_000));
+    let count = collector.take_rows(None, &mut rows);
     let rows = rows[..count].iter().map(|taken| taken.row(PERIOD_NS));
     let rows: Vec<_> = rows
         .map(|row| (row.timestamp_ns, row.frames, row.bytes))
         .collect();
     assert_eq!(rows, [(0, 2, 100), (1_000, 1, 80)]);
+}
+
+#[test]
+fn the_collector_is_wanted_when_half_of_a_fifo_is_full() {
+    const FIFO: u64 = 8;
+    let clock = clock();
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
+    let slots: Vec<Slot> = (0..=FIFO).map(|_| Slot::default()).collect();
+    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let mut collector = collector();
+    let mut now_ns = 0;
+    let mut windows = |count: u64| {
+        for _ in 0..count {
+            cpus[0].count_packet(&clock, clock.moment(now_ns), 40);
+            now_ns += PERIOD_NS.get();
+        }
+        (shared.timer().0.take(), now_ns - PERIOD_NS.get())
+    };
+    let mut collect = |now_ns| collector.collect(&shared, &&cpus[..], &At(now_ns));
+
+    // The window that each packet opens is not closed.
+    assert_eq!(windows(FIFO / 2).0, 0);
+    assert_eq!(windows(1).0, 1, "half full");
+    assert_eq!(windows(FIFO / 2).0, 0, "once");
+    assert_eq!(windows(1).0, 1, "full: nobody came");
+    let (wanted, now_ns) = windows(1);
+    assert_eq!(wanted, 1, "full: nobody came");
+    collect(now_ns);
+    // Who reads often has nobody wanted, however long it goes on.
+    for _ in 0..5 * FIFO {
+        let (wanted, now_ns) = windows(FIFO / 2 - 1);
+        assert_eq!(wanted, 0, "somebody came");
+        collect(now_ns);
+    }
+    let mut wanted = 0;
+    for _ in 0..FIFO {
+        let (more, now_ns) = windows(FIFO);
+        wanted += more;
+        collect(now_ns);
+    }
+    // Twice a FIFO at most.
+    assert!((FIFO..=2 * FIFO).contains(&wanted.into()), "{wanted}");
 }

@@ -2,20 +2,17 @@
 //! What an open file takes of its counter.
 
 use std::num::NonZeroU64;
-use xt_pktstat::row::{CLOCK_SET_BACK, HEADER, ROW_MAX};
-use xt_pktstat::stat::delivery::{Delivery, ROWS, TEXT};
-use xt_pktstat::stat::drain::Taken;
+use xt_pktstat::row::HEADER;
+use xt_pktstat::stat::delivery::{Delivery, LINES_MAX, ROWS, TEXT};
+use xt_pktstat::stat::ring::{Position, Taken};
 use xt_pktstat::stat::window::Window;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
-/// A row and the line that may come before it.
-const LINES_MAX: usize = ROW_MAX + CLOCK_SET_BACK.len();
-
 type Open = Delivery<Vec<u8>, Vec<Taken>>;
 
 fn open() -> Open {
-    let mut file = Delivery::new(vec![0; TEXT], vec![Taken::default(); ROWS]);
+    let mut file = Delivery::new(vec![0; TEXT], vec![Taken::default(); ROWS], None);
     let read = file.read(PERIOD_NS, HEADER.len(), |_, _, _| 0, |_, bytes| bytes.len());
     assert_eq!(read, Some(HEADER.len()));
     file
@@ -65,4 +62,72 @@ fn it_goes_on_after_its_last_row() {
             Some(Window::from_word(7))
         ]
     );
+}
+
+/// All that a reader gets of `rows`.
+fn text(before: Option<Position>, rows: &[Taken]) -> String {
+    let places = vec![Taken::default(); ROWS];
+    let mut file: Open = Delivery::new(vec![0; TEXT], places, before);
+    let mut text = Vec::new();
+    let take = |_, again: bool, places: &mut [Taken]| {
+        places[..rows.len()].copy_from_slice(rows);
+        if again {
+            0
+        } else {
+            rows.len()
+        }
+    };
+    let copy = |_, bytes: &[u8]| {
+        text.extend_from_slice(bytes);
+        bytes.len()
+    };
+    file.read(PERIOD_NS, 1 << 20, take, copy);
+    assert!(file.pending().is_empty());
+    String::from_utf8(text).expect("text")
+}
+
+#[test]
+fn a_row_says_how_many_windows_were_merged_into_it() {
+    let row = |index, merged| Taken {
+        window: Window::from_word(index),
+        frames: 2,
+        bytes: 120,
+        merged,
+    };
+    assert_eq!(
+        text(None, &[row(5, 0), row(9, 3), row(10, 0)]),
+        "# timestamp frames bytes\n5000 2 120\n# merged 3\n9000 2 120\n10000 2 120\n"
+    );
+    let mut before = Position::default();
+    (before.frames, before.bytes) = (7, 420);
+    assert_eq!(
+        text(Some(before), &[row(5, 0)]),
+        "# timestamp frames bytes\n# before 7 420\n5000 2 120\n"
+    );
+}
+
+#[test]
+fn a_row_is_pending_until_its_last_byte_has_arrived() {
+    let rows = [5, 6].map(|index| Taken {
+        window: Window::from_word(index),
+        frames: 1,
+        bytes: 60,
+        merged: 1,
+    });
+    let lines = "# merged 1\n5000 1 60\n# merged 1\n6000 1 60\n";
+    for room in 0..=lines.len() {
+        let mut file = open();
+        let take = |_, again: bool, places: &mut [Taken]| {
+            places[..1].copy_from_slice(&rows[usize::from(again)..][..1]);
+            1
+        };
+        file.read(PERIOD_NS, room, take, |_, bytes| bytes.len());
+        let whole = lines[..room].matches("60\n").count();
+        let begun = if room == 0 {
+            0
+        } else {
+            1 + (room - 1) / (lines.len() / 2)
+        };
+        assert_eq!(file.pending(), &rows[whole..begun], "{room} bytes");
+    }
 }

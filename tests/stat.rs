@@ -33,6 +33,7 @@ fn make() -> impl Strategy<Value = Make> {
     (
         1..5_usize,
         prop_oneof![4 => 1..6_usize, 1 => 20..60_usize],
+        prop_oneof![1..6_usize, Just(usize::MAX)],
         prop_oneof![
             Just(1_000_u64),
             Just(7_001),
@@ -43,9 +44,10 @@ fn make() -> impl Strategy<Value = Make> {
         prop::bool::weighted(0.2),
         vec((frames, bytes), 0..4),
     )
-        .prop_map(|(cpus, samples, period_ns, khz, wire, before)| Make {
+        .prop_map(|(cpus, samples, fifo, period_ns, khz, wire, before)| Make {
             cpus,
             samples,
+            fifo: fifo.min(samples),
             period_ns,
             khz,
             wire,
@@ -65,6 +67,9 @@ fn calm() -> BoxedStrategy<Event> {
         5 => prop_oneof![Just(-1_i64), Just(0), Just(1), 0..50_i64].prop_map(Event::PassToBoundary),
         14 => packet.prop_map(|(cpu, frames, bytes)| Event::Packet { cpu, frames, bytes }),
         2 => (0..READERS).prop_map(Event::Open),
+        2 => (0..READERS).prop_map(Event::OpenHistory),
+        1 => Just(Event::Work),
+        1 => Just(Event::Ask),
         5 => read.prop_map(|(reader, room, good, during)| Event::Read { reader, room, good, during }),
         2 => (0..READERS).prop_map(Event::Poll),
         1 => Just(Event::Drain),
@@ -133,8 +138,12 @@ fn rows_are_the_sums_of_their_windows() {
         seen.packets,
         seen.fast,
         seen.rows,
+        seen.history_rows,
         seen.exact,
         seen.merged,
+        seen.merged_early,
+        seen.missed,
+        seen.kicked,
         seen.faults,
         seen.woken,
     ] {
@@ -157,6 +166,7 @@ fn nothing_is_lost_whatever_happens() {
         seen.packets,
         seen.moved,
         seen.rows,
+        seen.history_rows,
         seen.merged,
         seen.returned,
         seen.faults,

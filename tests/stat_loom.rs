@@ -11,16 +11,17 @@
 
 #![cfg(pktstat_loom)]
 
-use loom::sync::Arc;
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
 use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
+use xt_pktstat::stat::collector::{unread_windows, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
-use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::gate::Gate;
-use xt_pktstat::stat::reading::Reading;
+use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
@@ -31,15 +32,42 @@ const BYTES: u64 = 100;
 /// When every window has ended.
 const LATE_NS: u64 = 1_000;
 
-/// Whether the counting CPU has started it. Of the counting CPU and what joins it: no race.
+/// How often the counting CPU has started it: no race, of that CPU and what joins it; and how often
+/// it has wanted the collector.
 #[derive(Default)]
-struct Alarm(AtomicU64);
+struct Alarm {
+    started: AtomicU64,
+    wanted: loom::sync::atomic::AtomicU64,
+}
 
 impl Timer for Alarm {
     fn start(&self, _in_ns: u64) {
-        self.0.fetch_add(1, Real::Relaxed);
+        self.started.fetch_add(1, Real::Relaxed);
     }
     fn wake(&self) {}
+    fn collect(&self) {
+        self.wanted.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// When it is.
+struct At(u64);
+
+impl Host for At {
+    fn now(&self) -> Time {
+        time(self.0)
+    }
+    fn pause(&self) {}
+}
+
+type Collector = xt_pktstat::stat::collector::Collector<Vec<Cursor>, Vec<Closed>>;
+
+fn collector(cpus: usize, samples: usize) -> Collector {
+    Collector::new(
+        vec![Cursor::default(); cpus],
+        vec![Closed::default(); unread_windows(samples as u32)],
+        vec![Closed::default(); samples],
+    )
 }
 
 /// What the kernel's clock says.
@@ -105,37 +133,38 @@ impl Counter {
     }
 }
 
-/// Who reads.
+/// A reader of both files.
 struct Reader {
-    reading: Reading<Vec<Cursor>>,
+    collector: Collector,
     last: Option<Window>,
     frames: u64,
+    position: Position,
+    history_frames: u64,
 }
 
 impl Reader {
     fn new(counter: &Counter) -> Self {
         Self {
-            reading: Reading::new(vec![Cursor::default(); counter.cpus.len()]),
+            collector: collector(counter.cpus.len(), 1),
             last: None,
             frames: 0,
+            position: Position::default(),
+            history_frames: 0,
         }
     }
 
     /// Looks, and says how many frames there were.
     fn look(&mut self, counter: &Counter, now_ns: u64) -> u64 {
         let cpus = &counter.cpus[..];
-        let standing = self.reading.standing(&counter.shared, &cpus, time(now_ns));
-        let totals = standing.totals;
+        self.collector.collect(&counter.shared, &cpus, &At(now_ns));
+        let totals = self.collector.standing().totals;
         assert_eq!(totals.bytes, totals.frames * BYTES, "a look of two moments");
         totals.frames
     }
 
-    fn take(&mut self, counter: &Counter) -> Option<Taken> {
+    fn take(&mut self) -> Option<Taken> {
         let mut rows = [Taken::default()];
-        let (shared, cpus) = (&counter.shared, &counter.cpus[..]);
-        let count = self
-            .reading
-            .take_rows(shared, &cpus, None, self.last, &mut rows);
+        let count = self.collector.take_rows(self.last, &mut rows);
         let [taken] = rows;
         if count == 0 {
             return None;
@@ -152,19 +181,23 @@ impl Reader {
     /// Reads all that there is, which no row goes beyond.
     fn read(&mut self, counter: &Counter, now_ns: u64) {
         let seen = self.look(counter, now_ns);
-        while self.take(counter).is_some() {
+        while self.take().is_some() {
             assert!(self.frames <= seen, "more than there was");
         }
+        let mut rows = [Taken::default()];
+        while self.collector.read_rows(&mut self.position, &mut rows) != 0 {
+            self.history_frames += rows[0].frames;
+        }
+        assert!(self.history_frames <= seen, "more than there was");
     }
 
     /// Nobody counts any more: what there was is what comes out.
     fn finish(&mut self, counter: &Counter, frames: u64) {
         self.read(counter, LATE_NS);
         assert_eq!(self.frames, frames, "conservation");
+        assert_eq!(self.history_frames, frames, "conservation");
         assert_eq!(self.look(counter, LATE_NS), frames);
-        let cpus = &counter.cpus[..];
-        let standing = self.reading.standing(&counter.shared, &cpus, time(LATE_NS));
-        assert_eq!(standing.queued, 0);
+        assert_eq!(self.collector.standing().queued, 0);
     }
 }
 
@@ -216,7 +249,7 @@ fn one_cpu(
 
 #[test]
 fn a_look_is_of_one_moment_and_never_goes_back() {
-    explore(1_500, 2, || {
+    explore(500, 2, || {
         let counter = Arc::new(Counter::new(1, 1));
         let cpu = thread::spawn({
             let counter = counter.clone();
@@ -275,6 +308,66 @@ fn a_packet_that_was_moved_is_counted_once() {
 }
 
 #[test]
+fn what_the_collector_merged_comes_once_to_each_reader() {
+    explore(1_000, 2, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        let collector = Arc::new(Mutex::new(collector(1, 1)));
+        let collect = |counter: &Counter, collector: &Mutex<Collector>, now_ns| {
+            let cpus = &counter.cpus[..];
+            let mut collector = collector.lock().unwrap();
+            collector.collect(&counter.shared, &cpus, &At(now_ns));
+        };
+        counter.late(0, 1);
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || counter.late(0, 11)
+        });
+        let work = thread::spawn({
+            let (counter, collector) = (counter.clone(), collector.clone());
+            move || collect(&counter, &collector, 15)
+        });
+        let (mut position, mut frames, mut read) = (Position::default(), 0, 0);
+        let mut take = |collector: &Mutex<Collector>| {
+            let mut collector = collector.lock().unwrap();
+            let mut rows = [Taken::default()];
+            while collector.take_rows(None, &mut rows) != 0 {
+                frames += rows[0].frames;
+            }
+            while collector.read_rows(&mut position, &mut rows) != 0 {
+                read += rows[0].frames;
+            }
+        };
+        take(&collector);
+        cpu.join().unwrap();
+        work.join().unwrap();
+        collect(&counter, &collector, LATE_NS);
+        take(&collector);
+        assert_eq!((frames, read), (2, 2), "conservation");
+    });
+}
+
+#[test]
+fn whoever_fills_a_fifo_has_wanted_the_collector() {
+    explore(1_000, 1, || {
+        let counter = Arc::new(Counter::new(1, 2));
+        [1, 11].iter().for_each(|&now_ns| counter.late(0, now_ns));
+        let cpu = thread::spawn({
+            let counter = counter.clone();
+            move || [21, 31].iter().for_each(|&now_ns| counter.late(0, now_ns))
+        });
+        let mut collector = collector(1, 1);
+        // What was wanted by now is done here: the kernel has a task see what was stored before.
+        let wanted = &counter.shared.timer().wanted;
+        let done = wanted.fetch_add(0, Ordering::AcqRel);
+        let cpus = &counter.cpus[..];
+        collector.collect(&counter.shared, &cpus, &At(25));
+        cpu.join().unwrap();
+        let is_wanted = wanted.fetch_add(0, Ordering::AcqRel) != done;
+        assert!(is_wanted || !counter.cpus[0].is_full(), "nobody comes");
+    });
+}
+
+#[test]
 fn what_was_given_back_comes_again() {
     explore(500, 2, || {
         let counter = Arc::new(Counter::new(1, 1));
@@ -285,8 +378,8 @@ fn what_was_given_back_comes_again() {
         });
         let mut reader = Reader::new(&counter);
         reader.look(&counter, 15);
-        let taken = reader.take(&counter).unwrap();
-        reader.reading.give_back(&[taken]);
+        let taken = reader.take().unwrap();
+        reader.collector.give_back(&[taken]);
         reader.frames -= taken.frames;
         reader.last = None;
         cpu.join().unwrap();
@@ -296,7 +389,7 @@ fn what_was_given_back_comes_again() {
 
 #[test]
 fn a_window_is_one_row_of_all_cpus() {
-    explore(5_000, 2, || {
+    explore(2_000, 2, || {
         let counter = Arc::new(Counter::new(2, 1));
         let cpu = |cpu| {
             let counter = counter.clone();
@@ -308,7 +401,7 @@ fn a_window_is_one_row_of_all_cpus() {
         assert_eq!(reader.frames, 0, "a row of a window that is open");
         cpus.into_iter().for_each(|cpu| cpu.join().unwrap());
         reader.look(&counter, LATE_NS);
-        assert_eq!(reader.take(&counter).map(|taken| taken.frames), Some(2));
+        assert_eq!(reader.take().map(|taken| taken.frames), Some(2));
     });
 }
 
@@ -372,12 +465,12 @@ fn a_poller_sees_the_packet_or_is_woken() {
             move || counter.late(0, 1)
         });
         let cpus = &counter.cpus[..];
-        let mut reading = Reading::new(vec![Cursor::default(); 1]);
-        let is_ready = reading.poll(&counter.shared, &cpus, || time(5), None);
+        let mut collector = collector(1, 1);
+        let is_ready = collector.poll_data(&counter.shared, &cpus, &At(5), None);
         assert!(!is_ready, "a row of a window that is open");
         cpu.join().unwrap();
         // By the poller, who saw the packet, or by the CPU, which saw the request.
-        let alarm = counter.shared.timer().0.load(Real::Relaxed);
+        let alarm = counter.shared.timer().started.load(Real::Relaxed);
         assert_ne!(alarm, 0, "sleeps on");
     });
 }

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Two CPUs that count as fast as they can, and a reader who is slow, opens anew and leaves rows
-//! half read: at the end every sum is exact. tests/stat.rs has the odd schedules; here it is the
-//! number, and real threads. With 10^10 packets each CPU's frames and bytes go beyond 2^32.
+//! Two CPUs that count as fast as they can, the collector that they want, a reader who is slow,
+//! opens anew and leaves rows half read, and one who looks at `history` as well: at the end every
+//! sum is exact. tests/stat.rs has the odd schedules; here it is the number, and real threads. With
+//! 10^10 packets each CPU's frames and bytes go beyond 2^32.
 //!
 //!     make soak PACKETS=10000000000
 
 #![cfg(not(pktstat_loom))]
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicUsize, Ordering as Real};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Real};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use xt_pktstat::row::Row;
 use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
+use xt_pktstat::stat::collector::{unread_windows, Host, Standing};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::reading::{Reading, Standing};
+use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
@@ -32,15 +34,23 @@ const BURST: u64 = 64;
 /// What the reader waits between two reads: the FIFOs are full by then.
 const NAP: Duration = Duration::from_millis(3);
 
-/// Nobody polls.
-struct NoTimer;
+/// Windows that a CPU's FIFO holds.
+const FIFO: usize = 8;
 
-impl Timer for NoTimer {
+/// Nobody polls; whether the collector is wanted.
+#[derive(Default)]
+struct Wanted(AtomicBool);
+
+impl Timer for Wanted {
     fn start(&self, _in_ns: u64) {}
     fn wake(&self) {}
+    fn collect(&self) {
+        self.0.store(true, Real::Release);
+    }
 }
 
-type Shared = Arc<cpu::Shared<NoTimer>>;
+type Collector = xt_pktstat::stat::collector::Collector<Vec<Cursor>, Vec<Closed>>;
+type Shared = Arc<cpu::Shared<Wanted>>;
 type Cpu = CpuCounter<Vec<Slot>, Shared>;
 
 /// A clock that is never asked.
@@ -57,6 +67,14 @@ struct Counter {
     clock: Clock<Unasked>,
     shared: Shared,
     cpus: Vec<Cpu>,
+    collector: Mutex<Collector>,
+}
+
+impl Host for Counter {
+    fn now(&self) -> Time {
+        self.now()
+    }
+    fn pause(&self) {}
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -84,16 +102,21 @@ impl Counter {
             goes_by_ticks: true,
             ..Line::default()
         });
-        let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, NoTimer));
+        let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, Wanted::default()));
         let window = Window::at(time(START_NS), PERIOD_NS);
         let cpu = |_| {
-            let slots = (0..=SAMPLES).map(|_| Slot::default()).collect();
+            let slots = (0..=FIFO).map(|_| Slot::default()).collect();
             CpuCounter::new(window, slots, shared.clone())
         };
         Self {
             began: Instant::now(),
             clock,
             cpus: (0..CPUS).map(cpu).collect(),
+            collector: Mutex::new(Collector::new(
+                vec![Cursor::default(); CPUS as usize],
+                vec![Closed::default(); unread_windows(SAMPLES as u32)],
+                vec![Closed::default(); SAMPLES],
+            )),
             shared,
         }
     }
@@ -111,6 +134,13 @@ impl Counter {
         let ticks = self.ticks();
         let time = time(START_NS + ticks);
         cpu.count(&self.clock, Moment { ticks, time }, 1, bytes);
+    }
+
+    /// What has closed by now, and what was collected before.
+    fn collect(&self) -> std::sync::MutexGuard<'_, Collector> {
+        let mut collector = self.collector.lock().expect("nobody panics");
+        collector.collect(&self.shared, &&self.cpus[..], self);
+        collector
     }
 
     /// A CPU's life: what it has sent.
@@ -141,7 +171,6 @@ impl Counter {
 /// Who has the counter's `data` open.
 struct Reader<'a> {
     counter: &'a Counter,
-    reading: Reading<Vec<Cursor>>,
     delivery: Delivery<Vec<u8>, Vec<Taken>>,
     /// What has come of this open.
     text: Vec<u8>,
@@ -149,34 +178,34 @@ struct Reader<'a> {
     got: Sum,
     rows: u64,
     returned: usize,
+    position: Position,
+    seen: Sum,
 }
 
 fn open() -> Delivery<Vec<u8>, Vec<Taken>> {
     let rows = vec![Taken::default(); delivery::ROWS];
-    Delivery::new(vec![0; delivery::TEXT], rows)
+    Delivery::new(vec![0; delivery::TEXT], rows, None)
 }
 
 impl<'a> Reader<'a> {
     fn new(counter: &'a Counter) -> Self {
         Self {
             counter,
-            reading: Reading::new(vec![Cursor::default(); CPUS as usize]),
             delivery: open(),
             text: Vec::new(),
             last_ns: 0,
             got: Sum::default(),
             rows: 0,
             returned: 0,
+            position: Position::default(),
+            seen: Sum::default(),
         }
     }
 
     /// One read of so many bytes; whether anything came.
     fn read(&mut self, room: usize) -> bool {
-        let (counter, reading) = (self.counter, &mut self.reading);
-        let take = |last, again: bool, rows: &mut [Taken]| {
-            let now = (!again).then(|| counter.now());
-            reading.take_rows(&counter.shared, &&counter.cpus[..], now, last, rows)
-        };
+        let counter = self.counter;
+        let take = |last, _, rows: &mut [Taken]| counter.collect().take_rows(last, rows);
         let text = &mut self.text;
         let copy = |_, bytes: &[u8]| {
             text.extend_from_slice(bytes);
@@ -209,10 +238,26 @@ impl<'a> Reader<'a> {
         self.text.drain(..end);
     }
 
+    /// Reads `history` to its end.
+    fn look_back(&mut self) {
+        let collector = self.counter.collect();
+        let mut rows = [Taken::default(); 4];
+        loop {
+            let count = collector.read_rows(&mut self.position, &mut rows);
+            for taken in &rows[..count] {
+                self.seen.frames += taken.frames;
+                self.seen.bytes += taken.bytes;
+            }
+            if count == 0 {
+                return;
+            }
+        }
+    }
+
     fn reopen(&mut self) {
         let closed = std::mem::replace(&mut self.delivery, open());
         self.returned += closed.pending().len();
-        self.reading.give_back(closed.pending());
+        self.counter.collect().give_back(closed.pending());
         self.text.clear();
         self.last_ns = 0;
     }
@@ -237,12 +282,23 @@ fn many_packets_and_a_slow_reader() {
             })
         });
         let cpus: Vec<_> = cpus.collect();
+        scope.spawn(move || {
+            while running.load(Real::Acquire) != 0 {
+                if counter.shared.timer().0.swap(false, Real::AcqRel) {
+                    drop(counter.collect());
+                }
+                thread::yield_now();
+            }
+        });
         let mut reads = 0_usize;
         while running.load(Real::Acquire) != 0 {
             reads += 1;
             reader.read([4096, 100, 1, 64, 333][reads % 5]);
             if reads.is_multiple_of(7) {
                 reader.reopen();
+            }
+            if reads.is_multiple_of(3) {
+                reader.look_back();
             }
             thread::sleep(NAP);
         }
@@ -257,23 +313,25 @@ fn many_packets_and_a_slow_reader() {
     thread::sleep(2 * Duration::from_nanos(PERIOD_NS.get()));
     reader.reopen();
     while reader.read(4096) {}
+    reader.look_back();
 
-    let cpus = &counter.cpus[..];
-    let Standing { totals, queued } =
-        reader
-            .reading
-            .standing(&counter.shared, &cpus, counter.now());
+    let Standing {
+        totals,
+        queued,
+        merged,
+    } = counter.collect().standing();
     println!(
         "{} packets in {} s: {} rows, {} windows merged, {} rows given back; sums {:?}",
         sent.frames,
         took.as_secs(),
         reader.rows,
-        totals.merged,
+        merged,
         reader.returned,
         reader.got,
     );
     assert_eq!(sent.frames, packets / CPUS * CPUS);
     assert_eq!((totals.frames, totals.bytes), (sent.frames, sent.bytes));
     assert_eq!(reader.got, sent, "conservation");
+    assert_eq!(reader.seen, sent, "conservation");
     assert_eq!(queued, 0);
 }

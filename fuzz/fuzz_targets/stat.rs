@@ -53,6 +53,7 @@ impl Bytes<'_> {
         Make {
             cpus: 1 + usize::from(byte & 3),
             samples: 1 + usize::from(byte >> 2 & 7) * usize::from(byte >> 5),
+            fifo: 1 + usize::from(byte >> 2 & 7) * usize::from(byte >> 5) / (1 + usize::from(shape >> 6)),
             period_ns: [1_000, 7_001, 100_000_000, HOUR_NS][usize::from(shape & 3)],
             khz: [0, 1_000_000, 2_593_906, 2_593_906][usize::from(shape >> 2 & 3)],
             wire: shape >> 4 & 3 == 3,
@@ -77,7 +78,12 @@ impl Bytes<'_> {
             10..=13 => Event::PassPart(self.byte()),
             14..=16 => Event::PassToBoundary(i64::from(byte >> 5) - 1),
             17 => Event::Pass(self.number() + self.one_of(&[0, HOUR_NS, 30 * 24 * HOUR_NS])),
-            18 => Event::Open(reader(byte)),
+            18 => match self.byte() & 3 {
+                0 => Event::Open(reader(byte)),
+                1 => Event::OpenHistory(reader(byte)),
+                2 => Event::Work,
+                _ => Event::Ask,
+            },
             19..=22 => {
                 let room = self.one_of(&[0, 1, 2, 20, 60, 100, 4096, 4096]);
                 let good = self.one_of(&[usize::MAX, usize::MAX, usize::MAX, 0, 1, 40, 79]);

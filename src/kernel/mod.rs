@@ -15,3 +15,4 @@ pub mod percpu;
 pub mod proc;
 pub mod sys;
 pub mod timer;
+pub mod work;

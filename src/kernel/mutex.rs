@@ -15,8 +15,8 @@ pub enum Rank {
     Registry,
     /// An open file.
     Delivery,
-    /// A counter's readers.
-    Reading,
+    /// What was collected of a counter.
+    Collector,
     /// kstat's table and switches.
     Kstat,
 }

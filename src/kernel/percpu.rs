@@ -101,6 +101,13 @@ impl<T> PerCpu<T> {
         self.places.iter().map(|place| unsafe { &*place.0 })
     }
 
+    /// The value that is so many after the first.
+    pub fn get(&self, number: usize) -> Option<&T> {
+        let place = self.places.get(number)?;
+        // SAFETY: as above.
+        Some(unsafe { &*place.0 })
+    }
+
     /// One CPU's value, as C found it by the handle.
     ///
     /// # Safety

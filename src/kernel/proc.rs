@@ -60,7 +60,7 @@ unsafe impl<T: ForeignOwnable> Send for Files<T> {}
 unsafe impl<T: ForeignOwnable> Sync for Files<T> {}
 
 impl<T: ForeignOwnable> Files<T> {
-    /// The files `status` and `data` in `dir`.
+    /// The files `status`, `data` and `history` in `dir`.
     ///
     /// # Safety
     ///
@@ -77,6 +77,8 @@ impl<T: ForeignOwnable> Files<T> {
         to_result(unsafe { sys::pktstat_shim_proc_status(dir, files.data, uid, gid) })?;
         // SAFETY: as above.
         to_result(unsafe { sys::pktstat_shim_proc_data(dir, files.data, uid, gid) })?;
+        // SAFETY: as above.
+        to_result(unsafe { sys::pktstat_shim_proc_history(dir, files.data, uid, gid) })?;
         Ok(files)
     }
 

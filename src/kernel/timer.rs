@@ -3,7 +3,6 @@
 
 use super::error::{from_alloc, Result};
 use super::sys;
-use crate::stat::cpu;
 use core::ptr::NonNull;
 
 /// A counter's pollers, and the timer that wakes them.
@@ -41,9 +40,7 @@ impl Timer {
         // lives as long as `self`.
         unsafe { sys::pktstat_shim_poll_wait(self.raw.as_ptr(), file, table) };
     }
-}
 
-impl Timer {
     /// Whether anybody polls. Who comes later has not looked yet.
     pub fn is_polled(&self) -> bool {
         // SAFETY: the timer lives as long as `self`.
@@ -55,15 +52,15 @@ impl Timer {
         // SAFETY: the timer lives as long as `self`.
         unsafe { sys::pktstat_shim_hang_up(self.raw.as_ptr()) };
     }
-}
 
-impl cpu::Timer for Timer {
-    fn start(&self, in_ns: u64) {
+    /// Lets it wake them in `in_ns`, unless it will do so sooner. Any context.
+    pub fn start(&self, in_ns: u64) {
         // SAFETY: the timer lives as long as `self`.
         unsafe { sys::pktstat_shim_timer_start(self.raw.as_ptr(), in_ns) };
     }
 
-    fn wake(&self) {
+    /// Wakes them now. Any context but a hard interrupt.
+    pub fn wake(&self) {
         // SAFETY: the timer lives as long as `self`.
         unsafe { sys::pktstat_shim_wake(self.raw.as_ptr()) };
     }

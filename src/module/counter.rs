@@ -3,25 +3,35 @@
 
 use crate::decimal::Writer;
 use crate::kernel::clock::CLOCK;
-use crate::kernel::error::Result;
-use crate::kernel::memory::{Arc, Array};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::log;
+use crate::kernel::memory::{Arc, Array, Boxed};
 use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::percpu::{possible_cpus, PerCpu};
+use crate::kernel::sys;
 use crate::kernel::timer::Timer;
+use crate::kernel::work::Work;
 use crate::rule::{Label, Rule};
-use crate::stat::cpu::{self, CpuCounter, Timer as _};
-use crate::stat::drain::{Cpus, Cursor, Taken};
+use crate::stat::collector::{self, fifo_windows, unread_windows};
+use crate::stat::cpu::{self, CpuCounter};
+use crate::stat::drain::{Cpus, Cursor};
 use crate::stat::fifo::Slot;
 use crate::stat::gate::Gate;
-use crate::stat::reading::Reading;
-use crate::stat::window::Window;
+use crate::stat::ring::{Closed, Position, Taken};
+use crate::stat::window::{Time, Window};
 use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
+use core::ffi::c_void;
+use core::mem::size_of;
+
+/// How often the rows of one counter may be open at a time.
+const OPENS_MAX: u32 = 1024;
 
 /// What its CPUs share.
-pub type Shared = cpu::Shared<Timer>;
+pub type Shared = cpu::Shared<Deferred>;
 /// What it has on each CPU; a rule config carries the handle.
 pub type Block = CpuCounter<Array<Slot>, Arc<Shared>>;
+type Collector = collector::Collector<Array<Cursor>, Array<Closed>>;
 
 /// A counter. All that changes in it is atomic or behind the mutex.
 pub struct Counter {
@@ -31,9 +41,45 @@ pub struct Counter {
     rules: AtomicU32,
     /// Those who read its files, and so may be kept waiting by a page for ever.
     readers: Gate,
-    reading: Mutex<Reading<Array<Cursor>>>,
+    /// How often its rows are open.
+    opens: AtomicU32,
+    collector: Boxed<Mutex<Collector>>,
     blocks: PerCpu<Block>,
     shared: Arc<Shared>,
+}
+
+/// What a packet leaves to others.
+pub struct Deferred {
+    timer: Timer,
+    collection: Work,
+}
+
+impl cpu::Timer for Deferred {
+    fn start(&self, in_ns: u64) {
+        self.timer.start(in_ns);
+    }
+
+    fn wake(&self) {
+        self.timer.wake();
+    }
+
+    fn collect(&self) {
+        self.collection.start();
+    }
+}
+
+/// The kernel, to the collector.
+struct Host;
+
+impl collector::Host for Host {
+    fn now(&self) -> Time {
+        CLOCK.now()
+    }
+
+    fn pause(&self) {
+        // SAFETY: process context, and nothing but mutexes is held.
+        unsafe { sys::pktstat_shim_cond_resched() };
+    }
 }
 
 impl Cpus for PerCpu<Block> {
@@ -42,46 +88,70 @@ impl Cpus for PerCpu<Block> {
     fn each(&self) -> impl Iterator<Item = &Block> {
         self.iter()
     }
+
+    fn get(&self, number: usize) -> Option<&Block> {
+        self.get(number)
+    }
 }
 
-/// How many slots a FIFO of `samples` windows has: full and empty differ.
-fn slot_count(samples: u32) -> usize {
-    (samples as usize).wrapping_add(1)
+/// How many slots a CPU's FIFO has: full and empty differ.
+fn slot_count(rule: &Rule) -> usize {
+    (fifo_windows(rule.period_ns, rule.samples.get()) as usize).wrapping_add(1)
+}
+
+/// Not inlined: it is large, and would be on the stack of [`Counter::new`].
+#[inline(never)]
+fn new_collector(samples: u32) -> Result<Boxed<Mutex<Collector>>> {
+    let cursors = Array::new(possible_cpus().count(), -1)?;
+    let unread = Array::new(unread_windows(samples), -1)?;
+    let history = Array::new(samples as usize, -1)?;
+    let collector = Collector::new(cursors, unread, history);
+    Boxed::new(Mutex::new(Rank::Collector, collector)?)
 }
 
 impl Counter {
     /// How many bytes a counter of this rule takes.
     pub fn size(rule: &Rule) -> u64 {
-        let own = const { core::mem::size_of::<Self>() + core::mem::size_of::<Shared>() };
-        let each = Array::<Cursor>::size(1)
-            .saturating_add(Array::<Slot>::size(slot_count(rule.samples.get())));
+        let samples = rule.samples.get();
+        let own = const { size_of::<Self>() + size_of::<Shared>() + size_of::<Mutex<Collector>>() };
+        let each = Array::<Cursor>::size(1).saturating_add(Array::<Slot>::size(slot_count(rule)));
         (possible_cpus().count() as u64)
             .saturating_mul(each)
             .saturating_add(PerCpu::<Block>::size())
+            .saturating_add(Array::<Closed>::size(unread_windows(samples)))
+            .saturating_add(Array::<Closed>::size(samples as usize))
             .saturating_add(own as u64)
     }
 
     /// A counter without files. `rule.label` says which it is, so not `Any`.
     #[inline(never)]
-    pub fn new(rule: &Rule) -> Result<Self> {
+    pub fn new(rule: &Rule) -> Result<Arc<Self>> {
         let (period_ns, samples) = (rule.period_ns, rule.samples.get());
-        let shared = Shared::new(period_ns, rule.wire, Timer::new()?);
-        let shared = Arc::new(shared)?;
+        let deferred = Deferred {
+            timer: Timer::new()?,
+            collection: Work::new()?,
+        };
+        let shared = Arc::new(Shared::new(period_ns, rule.wire, deferred))?;
         let window = Window::at(CLOCK.now(), period_ns);
         let blocks = PerCpu::new(|cpu| {
-            let slots = Array::new(slot_count(samples), cpu)?;
+            let slots = Array::new(slot_count(rule), cpu)?;
             Ok(CpuCounter::new(window, slots, shared.clone()))
         })?;
-        let cursors = Array::new(possible_cpus().count(), -1)?;
-        Ok(Self {
+        let counter = Arc::new(Self {
             rule: *rule,
             memory: Self::size(rule),
             rules: AtomicU32::new(0),
             readers: Gate::default(),
-            reading: Mutex::new(Rank::Reading, Reading::new(cursors))?,
+            opens: AtomicU32::new(0),
+            collector: new_collector(samples)?,
             blocks,
             shared,
-        })
+        })?;
+        let target = (&raw const *counter).cast::<c_void>();
+        // SAFETY: no packet has a way to it yet. The counter does not move, and cancels the work
+        // when it is dropped, which is when no packet has a way to it any more.
+        unsafe { counter.shared.timer().collection.set_target(target) };
+        Ok(counter)
     }
 
     /// The rule that made it, with its own name or number.
@@ -115,32 +185,86 @@ impl Counter {
 
     /// Who waits for its rows, and what wakes them.
     pub fn timer(&self) -> &Timer {
-        self.shared.timer()
+        &self.shared.timer().timer
     }
 
-    /// See [`Reading::take_rows`].
-    pub fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
-        let mut reading = self.reading.lock();
-        let now = look.then(|| CLOCK.now());
-        reading.take_rows(&self.shared, &self.blocks, now, last, rows)
+    /// Counts an open file, unless there are too many.
+    pub fn open(&self) -> Result {
+        let open = |opens: u32| (opens < OPENS_MAX).then(|| opens.wrapping_add(1));
+        let opened = self
+            .opens
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+        opened.map(|_| ()).map_err(|_| {
+            log::warn(|line| {
+                line.bytes(b"counter ");
+                self.write_label(line);
+                line.bytes(b" is open ");
+                line.number(OPENS_MAX.into());
+                line.bytes(b" times, and no more are allowed");
+            });
+            Error::ENOSPC
+        })
     }
 
-    /// See [`Reading::give_back`].
+    /// The end of what [`Counter::open`] counted.
+    pub fn close(&self) {
+        self.opens.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Collects what its CPUs have closed.
+    pub fn collect(&self) {
+        let mut collector = self.collector.lock();
+        collector.collect(&self.shared, &self.blocks, &Host);
+    }
+
+    /// Rows of `data`: see [`collector::Collector::take_rows`]. `collect`: what has closed meanwhile too.
+    pub fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
+        let mut collector = self.collector.lock();
+        if collect {
+            collector.collect(&self.shared, &self.blocks, &Host);
+        }
+        collector.take_rows(last, rows)
+    }
+
+    /// See [`collector::Collector::give_back`].
     pub fn give_back(&self, rows: &[Taken]) {
-        self.reading.lock().give_back(rows);
+        self.collector.lock().give_back(rows);
         self.timer().wake();
     }
 
-    /// See [`Reading::poll`].
-    pub fn poll(&self, last: Option<Window>) -> bool {
-        let mut reading = self.reading.lock();
-        reading.poll(&self.shared, &self.blocks, || CLOCK.now(), last)
+    /// See [`collector::Collector::poll_data`].
+    pub fn poll_data(&self, last: Option<Window>) -> bool {
+        let mut collector = self.collector.lock();
+        collector.poll_data(&self.shared, &self.blocks, &Host, last)
+    }
+
+    /// Where an open `history` begins.
+    pub fn oldest(&self) -> Position {
+        let mut collector = self.collector.lock();
+        collector.collect(&self.shared, &self.blocks, &Host);
+        collector.oldest()
+    }
+
+    /// Rows of `history`: see [`collector::Collector::read_rows`]. `collect`: what has closed meanwhile too.
+    pub fn read_rows(&self, collect: bool, position: &mut Position, rows: &mut [Taken]) -> usize {
+        let mut collector = self.collector.lock();
+        if collect {
+            collector.collect(&self.shared, &self.blocks, &Host);
+        }
+        collector.read_rows(position, rows)
+    }
+
+    /// See [`collector::Collector::poll_history`].
+    pub fn poll_history(&self, position: &Position) -> bool {
+        let mut collector = self.collector.lock();
+        collector.poll_history(&self.shared, &self.blocks, &Host, position)
     }
 
     /// What its file says.
     pub fn status(&self) -> Status {
-        let mut reading = self.reading.lock();
-        let standing = reading.standing(&self.shared, &self.blocks, CLOCK.now());
+        let mut collector = self.collector.lock();
+        collector.collect(&self.shared, &self.blocks, &Host);
+        let standing = collector.standing();
         Status {
             period_ns: self.rule.period_ns.get(),
             samples: self.rule.samples.get().into(),
@@ -149,8 +273,14 @@ impl Counter {
             frames: standing.totals.frames,
             bytes: standing.totals.bytes,
             queued: standing.queued,
-            merged: standing.totals.merged,
+            merged: standing.merged,
             memory: self.memory,
         }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.shared.timer().collection.cancel();
     }
 }

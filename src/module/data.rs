@@ -1,32 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The files of a counter: reading `data` consumes, reading `status` changes nothing.
+//! The files of a counter: reading `data` consumes, reading `history` or `status` changes nothing.
 //!
 //! Process context, and may sleep. `/proc` calls none of these once the registry has removed the
 //! counter's directory, but for the release of what is open, which that removal waits for.
 
 use super::counter::Counter;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::{from_result, Error, Result};
 use crate::kernel::memory::{Arc, Array, Boxed, ForeignOwnable};
 use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::sys;
-use crate::stat::cpu::Timer as _;
 use crate::stat::delivery::{self, Delivery};
-use crate::stat::drain::Taken;
+use crate::stat::ring::{Position, Taken};
 use crate::status::STATUS_MAX;
-use core::ffi::{c_char, c_void};
+use core::ffi::{c_char, c_int, c_void};
 
-/// An open `data`.
+/// An open `data` or `history`.
 struct Open {
-    counter: Arc<Counter>,
-    delivery: Mutex<Delivery<Array<u8>, Array<Taken>>>,
+    counter: Counted,
+    reader: Mutex<Reader>,
+}
+
+struct Reader {
+    delivery: Delivery<Array<u8>, Array<Taken>>,
+    /// Where it stands in `history`; `None`: it is `data`, which the counter's readers share.
+    position: Option<Position>,
+}
+
+/// A counter, which knows that its rows are open.
+struct Counted(Arc<Counter>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Open {
-    fn new(counter: Arc<Counter>) -> Result<Boxed<Self>> {
+    fn new(counter: Arc<Counter>, history: bool) -> Result<Boxed<Self>> {
+        counter.open()?;
+        let counter = Counted(counter);
         let text = Array::new(delivery::TEXT, -1)?;
-        let delivery = Delivery::new(text, Array::new(delivery::ROWS, -1)?);
-        let delivery = Mutex::new(Rank::Delivery, delivery)?;
-        Boxed::new(Self { counter, delivery })
+        let rows = Array::new(delivery::ROWS, -1)?;
+        let position = history.then(|| counter.0.oldest());
+        let delivery = Delivery::new(text, rows, position);
+        let reader = Reader { delivery, position };
+        let reader = Mutex::new(Rank::Delivery, reader)?;
+        Boxed::new(Self { counter, reader })
     }
 
     /// # Safety
@@ -46,13 +65,42 @@ impl Open {
             };
             bytes.len().wrapping_sub(missed)
         };
-        let take =
-            |last, again: bool, rows: &mut [Taken]| self.counter.take_rows(!again, last, rows);
-        let mut delivery = self.delivery.lock();
-        let period_ns = self.counter.rule().period_ns;
-        delivery
-            .read(period_ns, len, take, copy)
-            .ok_or(Error::EFAULT)
+        let counter = &self.counter.0;
+        let reader = &mut *self.reader.lock();
+        let position = &mut reader.position;
+        let take = |last, again: bool, rows: &mut [Taken]| match position {
+            Some(position) => counter.read_rows(!again, position, rows),
+            None => counter.take_rows(!again, last, rows),
+        };
+        let period_ns = counter.rule().period_ns;
+        let done = reader.delivery.read(period_ns, len, take, copy);
+        done.ok_or(Error::EFAULT)
+    }
+
+    /// Whether a row is ready that it has not taken. In any case the pollers are woken when the next
+    /// one is.
+    fn poll(&self, reader: &Reader) -> bool {
+        match &reader.position {
+            Some(position) => self.counter.0.poll_history(position),
+            None => self.counter.0.poll_data(reader.delivery.last()),
+        }
+    }
+
+    fn is_readable(&self) -> bool {
+        let reader = self.reader.lock();
+        // Also where a row is pending: the look is for what comes after it.
+        let is_ready = self.poll(&reader);
+        let is_gone = self.counter.0.readers().is_closed();
+        is_ready || is_gone || !reader.delivery.pending().is_empty()
+    }
+
+    /// For a reader who has come to the end: whoever polls is woken when the next row is ready. A
+    /// multishot poll of io_uring does not ask again after it was woken.
+    fn ask_for_pollers(&self) {
+        let timer = self.counter.0.timer();
+        if timer.is_polled() && self.poll(&self.reader.lock()) {
+            timer.wake();
+        }
     }
 }
 
@@ -78,17 +126,26 @@ unsafe extern "C" fn pktstat_rs_read_end(counter: *mut c_void) {
     unsafe { Arc::<Counter>::borrow(counter) }.readers().leave();
 }
 
-/// Opens `data`. Null where there is no memory.
+/// Opens `data`, or `history`, and leaves it in `opened`.
 ///
 /// # Safety
 ///
-/// Called by `/proc`: `counter` is what [`super::registry`] gave to the file, which is there.
+/// Called by `/proc`: `counter` is what [`super::registry`] gave to the file, which is there;
+/// `opened` is the shim's own.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_data_open(counter: *mut c_void) -> *mut c_void {
+unsafe extern "C" fn pktstat_rs_data_open(
+    counter: *mut c_void,
+    history: bool,
+    opened: *mut *mut c_void,
+) -> c_int {
     // SAFETY: the file keeps an owner of its own, which is taken back when the file is gone.
     let counter = unsafe { Arc::<Counter>::clone_foreign(counter) };
-    let open = counter.ok_or(Error::EINVAL).and_then(Open::new);
-    open.map_or(core::ptr::null_mut(), Boxed::into_foreign)
+    let open = counter.ok_or(Error::EINVAL);
+    let open = open.and_then(|counter| Open::new(counter, history));
+    from_result(open.map(|open| {
+        // SAFETY: the shim's own, which nobody else has.
+        unsafe { opened.write(open.into_foreign()) };
+    }))
 }
 
 /// Reads rows, until the buffer is full or no window is left.
@@ -112,17 +169,6 @@ unsafe extern "C" fn pktstat_rs_data_read(open: *mut c_void, to: *mut c_void, le
     }
 }
 
-impl Open {
-    /// For a reader who has come to the end: whoever polls is woken when the next row is ready. A
-    /// multishot poll of io_uring does not ask again after it was woken.
-    fn ask_for_pollers(&self) {
-        let timer = self.counter.timer();
-        if timer.is_polled() && self.counter.poll(self.delivery.lock().last()) {
-            timer.wake();
-        }
-    }
-}
-
 /// Whether a row can be read.
 ///
 /// # Safety
@@ -138,15 +184,11 @@ unsafe extern "C" fn pktstat_rs_data_poll(
     // SAFETY: not released as long as a callback of the file runs.
     let open = unsafe { Boxed::<Open>::borrow(open) };
     // SAFETY: the poll callback's own. Before the look, or a wake-up could be missed.
-    unsafe { open.counter.timer().poll_wait(file, table) };
-    let delivery = open.delivery.lock();
-    // Also where a row is pending: the look is for what comes after it.
-    let is_ready = open.counter.poll(delivery.last());
-    let is_gone = open.counter.readers().is_closed();
-    is_ready || is_gone || !delivery.pending().is_empty()
+    unsafe { open.counter.0.timer().poll_wait(file, table) };
+    open.is_readable()
 }
 
-/// Closes `data`.
+/// Closes `data` or `history`.
 ///
 /// # Safety
 ///
@@ -158,11 +200,24 @@ unsafe extern "C" fn pktstat_rs_data_release(open: *mut c_void) {
     let Some(open) = (unsafe { Boxed::<Open>::from_foreign(open) }) else {
         return;
     };
-    let delivery = open.delivery.lock();
-    let pending = delivery.pending();
-    if !pending.is_empty() {
-        open.counter.give_back(pending);
+    let reader = open.reader.lock();
+    let pending = reader.delivery.pending();
+    // What was read from `history` is nobody else's.
+    if reader.position.is_none() && !pending.is_empty() {
+        open.counter.0.give_back(pending);
     }
+}
+
+/// Collects what the counter's CPUs have closed.
+///
+/// # Safety
+///
+/// Called by the counter's own work item, which is cancelled before the counter is dropped.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_collect(counter: *const c_void) {
+    // SAFETY: a counter that is not dropped before this call is over.
+    let counter = unsafe { Arc::<Counter>::borrow(counter) };
+    counter.collect();
 }
 
 /// Writes what `status` says to `text`, which has room for `size` bytes, and returns its length.

@@ -16,7 +16,6 @@ use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::proc::{Dir, Files, Owner};
 use crate::kernel::sys;
 use crate::rule::{Label, Rule};
-use crate::stat::cpu::Timer;
 use core::ffi::{c_int, c_void, CStr};
 use core::ptr::NonNull;
 
@@ -198,7 +197,7 @@ impl Registry {
     fn create(&mut self, rule: &Rule, net: &Arc<Net>, owner: Owner) -> Result<Arc<Counter>> {
         let dir = self.dir.as_ref().ok_or(Error::ENOMEM)?;
         within_limits(rule, self.counters)?;
-        let counter = Arc::new(Counter::new(rule)?)?;
+        let counter = Counter::new(rule)?;
         let mut entry = Boxed::new(Entry {
             files: None,
             counter: counter.clone(),

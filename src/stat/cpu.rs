@@ -2,19 +2,21 @@
 //! What a counter has on each CPU, and what a packet does to it.
 
 use super::clock::{Clock, Moment, RealTime};
-use super::fifo::{Slot, Tail};
+use super::fifo::{self, Room, Slot, Tail};
 use super::tally::{Closing, Tally};
 use super::wake::WakeRequest;
 use super::window::Window;
 use core::num::NonZeroU64;
 use core::ops::Deref;
 
-/// Wakes those who poll a counter.
+/// What a packet leaves to be done later.
 pub trait Timer {
-    /// Lets it wake them in `in_ns`, unless it will do so sooner. Any context.
+    /// Wakes those who poll the counter in `in_ns`, unless it will do so sooner. Any context.
     fn start(&self, in_ns: u64);
     /// Wakes them now. Any context but a hard interrupt.
     fn wake(&self);
+    /// Has what the CPUs have closed collected soon, by a task. Any context.
+    fn collect(&self);
 }
 
 /// What all CPUs of a counter need when a window ends.
@@ -51,7 +53,7 @@ impl<T: Timer> Shared<T> {
         &self.request
     }
 
-    /// Wakes the pollers.
+    /// What is to be done later.
     pub fn timer(&self) -> &T {
         &self.timer
     }
@@ -61,12 +63,14 @@ impl<T: Timer> Shared<T> {
 ///
 /// # Invariants
 ///
-/// Its CPU alone writes the first cache line, the tally; one reader at a time writes the tail, in the
-/// second, which the CPU reads when a window ends. The rest never changes.
+/// Its CPU alone writes the first cache line, the tally, and the room, once for each half of its
+/// FIFO; one reader at a time writes the tail, in the same line, which the CPU reads when a window
+/// ends. The rest never changes.
 #[repr(C, align(64))]
 pub struct CpuCounter<Slots, Link> {
     tally: Tally,
     tail: Tail,
+    room: Room,
     link: Link,
     slots: Slots,
 }
@@ -77,16 +81,6 @@ const _: () =
 impl<Slots, Link> CpuCounter<Slots, Link> {
     /// Where the tally is, for the fast path.
     pub const TALLY_OFFSET: usize = core::mem::offset_of!(Self, tally);
-
-    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
-    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
-        Self {
-            tally: Tally::new(window),
-            tail: Tail::default(),
-            link,
-            slots,
-        }
-    }
 
     /// Its tally.
     pub fn tally(&self) -> &Tally {
@@ -100,6 +94,22 @@ impl<Slots, Link> CpuCounter<Slots, Link> {
 }
 
 impl<Slots: Deref<Target = [Slot]>, Link> CpuCounter<Slots, Link> {
+    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
+    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
+        Self {
+            tally: Tally::new(window),
+            tail: Tail::default(),
+            room: Room::new(&slots),
+            link,
+            slots,
+        }
+    }
+
+    /// Whether its FIFO is full, when nobody counts or reads.
+    pub fn is_full(&self) -> bool {
+        fifo::is_full(&self.slots, self.tally.head(), &self.tail)
+    }
+
     /// The slots of its FIFO.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
@@ -118,6 +128,7 @@ where
         Closing {
             period_ns: shared.period_ns,
             slots: &self.slots,
+            room: &self.room,
             tail: &self.tail,
         }
     }
@@ -178,6 +189,21 @@ where
         };
         self.tally.set_span(span_ticks);
         // Last: nothing needs to be kept over the call.
+        let is_requested = shared.request.is_set_after_counting();
+        if is_requested | self.room.is_used_up() {
+            self.leave_to_do(shared, rest_ns);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_to_do(&self, shared: &Shared<T>, rest_ns: u64) {
+        if self.room.is_used_up() {
+            let head = self.tally.head();
+            if self.room.look(&self.slots, head, &self.tail) {
+                shared.timer.collect();
+            }
+        }
         if shared.request.take() {
             shared.timer.start(rest_ns);
         }

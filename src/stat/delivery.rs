@@ -4,10 +4,12 @@
 //! A row leaves the counter when its last byte has reached the reader. Until then the open file
 //! has it, and gives it back when it is closed.
 
-use super::drain::Taken;
+use super::ring::{Position, Taken};
 use super::window::Window;
 use crate::decimal::{FirstDigits, Writer};
-use crate::row::{CLOCK_SET_BACK, HEADER, ROW_MAX};
+use crate::row::{
+    append_before, append_merged, BEFORE_MAX, CLOCK_SET_BACK, HEADER, MERGED_MAX, ROW_MAX,
+};
 use core::num::NonZeroU64;
 use core::ops::DerefMut;
 
@@ -15,10 +17,10 @@ use core::ops::DerefMut;
 pub const ROWS: usize = 16;
 /// Room for their text.
 pub const TEXT: usize = ROWS * LINES_MAX;
-/// A row, and the line before it.
-const LINES_MAX: usize = ROW_MAX + CLOCK_SET_BACK.len();
+/// A row, and the lines before it.
+pub const LINES_MAX: usize = CLOCK_SET_BACK.len() + MERGED_MAX + ROW_MAX;
 
-const _: () = assert!(HEADER.len() <= TEXT);
+const _: () = assert!(HEADER.len() + BEFORE_MAX <= TEXT);
 
 /// What an open file is at. `Text` has room for [`TEXT`] bytes and `Rows` for [`ROWS`].
 pub struct Delivery<Text, Rows> {
@@ -33,10 +35,13 @@ pub struct Delivery<Text, Rows> {
 }
 
 impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<Text, Rows> {
-    /// Begins with the header.
-    pub fn new(mut text: Text, rows: Rows) -> Self {
+    /// Begins with the header; in `history`, the totals `before` the first row follow.
+    pub fn new(mut text: Text, rows: Rows, before: Option<Position>) -> Self {
         let mut writer = Writer::new(&mut text);
         writer.bytes(HEADER.as_bytes());
+        if let Some(before) = before {
+            append_before(&mut writer, before.frames, before.bytes);
+        }
         let end = writer.written();
         Self {
             text,
@@ -98,6 +103,9 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
             let epoch = taken.window.epoch();
             if self.last.is_some_and(|last| last.epoch() != epoch) {
                 writer.bytes(CLOCK_SET_BACK.as_bytes());
+            }
+            if taken.merged != 0 {
+                append_merged(&mut writer, taken.merged);
             }
             taken.row(period_ns).append(&mut writer, &mut first);
             self.last = Some(taken.window);

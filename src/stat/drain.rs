@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Draining: one reader at a time merges what all CPUs have closed into rows, oldest first.
+//! Draining: what all CPUs have closed, merged into windows of the counter, oldest first.
 //!
 //! A window that has ended while no packet came to close it is taken from the totals as they
-//! stand. What was counted in a window after its row was taken, or what a reader gave back,
-//! comes with a later row.
+//! stand. What was counted in a window after it was taken comes with a later one.
 
 use super::cpu::CpuCounter;
 use super::fifo::{self, is_beyond, Mark, Slot};
+use super::ring::Taken;
 use super::tally::Snapshot;
 use super::window::{Time, Window};
-use crate::row::Row;
 use core::num::NonZeroU64;
 use core::ops::Deref;
 
-/// Where the reader stands with one CPU.
+/// No CPU's number.
+const NONE: u32 = u32::MAX;
+
+/// What was taken of one CPU.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Cursor {
-    /// Frames and bytes that have been taken, ever.
+    /// Frames and bytes that have been taken, ever, and the windows merged up to there.
     frames: u64,
     bytes: u64,
+    merged: u64,
     tail: u32,
+    /// The next CPU in the list of those in which something is due.
+    next: u32,
     seen: Snapshot,
-    /// The oldest window in which something is still to be taken.
-    due: Option<Mark>,
+    /// The oldest window in which something is still to be taken, and the windows merged up to there.
+    due: Option<(Mark, u64)>,
 }
 
 /// The CPUs of a counter: at each look the same, in the same order.
@@ -33,6 +38,8 @@ pub trait Cpus {
     type Link;
     /// Each CPU's part.
     fn each(&self) -> impl Iterator<Item = &CpuCounter<Self::Slots, Self::Link>>;
+    /// The part that is so many after the first.
+    fn get(&self, number: usize) -> Option<&CpuCounter<Self::Slots, Self::Link>>;
 }
 
 impl<Slots: Deref<Target = [Slot]>, Link> Cpus for &[CpuCounter<Slots, Link>] {
@@ -41,27 +48,9 @@ impl<Slots: Deref<Target = [Slot]>, Link> Cpus for &[CpuCounter<Slots, Link>] {
     fn each(&self) -> impl Iterator<Item = &CpuCounter<Slots, Link>> {
         self.iter()
     }
-}
 
-/// Counts taken out of the totals: a window's row, before it has a text.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Taken {
-    /// The window.
-    pub window: Window,
-    /// Its frames, on all CPUs.
-    pub frames: u64,
-    /// Its bytes, on all CPUs.
-    pub bytes: u64,
-}
-
-impl Taken {
-    /// As readers see it.
-    pub fn row(&self, period_ns: NonZeroU64) -> Row {
-        Row {
-            timestamp_ns: self.window.start_ns(period_ns),
-            frames: self.frames,
-            bytes: self.bytes,
-        }
+    fn get(&self, number: usize) -> Option<&CpuCounter<Slots, Link>> {
+        <[_]>::get(self, number)
     }
 }
 
@@ -72,21 +61,34 @@ pub struct Totals {
     pub frames: u64,
     /// Bytes.
     pub bytes: u64,
-    /// Windows that did not fit a FIFO.
-    pub merged: u64,
 }
 
-/// What the readers of a counter share.
+/// Who takes what the CPUs have closed, with a [`Cursor`] for each.
 ///
 /// # Invariants
 ///
-/// Each cursor's totals are what was taken of its CPU, so all rows taken, less what was returned, are
-/// the sum of the cursors' totals.
-#[derive(Default)]
+/// Each cursor's totals are what was taken of its CPU: the windows taken are their sum. A CPU is in
+/// the list that begins at `first` exactly where its cursor has something due.
 pub struct Drain {
     /// The window that was open before the tallies were looked at.
     now: Window,
-    returned: Option<Taken>,
+    /// The last window that was taken.
+    last: Option<Window>,
+    /// The next one.
+    next: Option<Window>,
+    /// The first CPU in which something is due: only those cost anything.
+    first: u32,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            now: Window::default(),
+            last: None,
+            next: None,
+            first: NONE,
+        }
+    }
 }
 
 impl Cursor {
@@ -96,40 +98,54 @@ impl Cursor {
         is_beyond(mark.frames, self.frames) && !is_beyond(self.bytes, mark.bytes)
     }
 
-    /// Looks for the oldest window of this CPU in which something is still to be taken.
-    fn find(&mut self, cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>) {
-        while let Some(mark) = fifo::front(cpu.slots(), self.seen.head, self.tail) {
-            if self.is_due(&mark) {
-                self.due = Some(mark);
-                return;
-            }
-            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
+    /// How many windows were merged up to where `merged` stands, of which nothing is known yet.
+    fn newly_merged(&mut self, merged: u64) -> u64 {
+        if !is_beyond(merged, self.merged) {
+            return 0;
         }
-        self.due = Some(self.seen.mark).filter(|mark| self.is_due(mark));
+        merged.wrapping_sub(core::mem::replace(&mut self.merged, merged))
     }
 
-    /// Takes all up to `mark`, which was due, and says how many frames and bytes that were.
+    /// Looks for the oldest window of this CPU in which something is still to be taken.
+    fn find(&mut self, cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>) {
+        while let Some((mark, merged)) = fifo::front(cpu.slots(), self.seen.head, self.tail) {
+            if self.is_due(&mark) {
+                self.due = Some((mark, merged));
+                return;
+            }
+            self.newly_merged(merged);
+            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
+        }
+        let seen = (self.seen.mark, self.seen.merged);
+        self.due = Some(seen).filter(|(mark, _)| self.is_due(mark));
+    }
+
+    /// Takes all up to `mark`, which was due, into `taken`.
     fn take(
         &mut self,
         cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>,
-        mark: Mark,
-    ) -> (u64, u64) {
+        (mark, merged): (Mark, u64),
+        taken: &mut Taken,
+    ) {
         let frames = mark.frames.wrapping_sub(self.frames);
         let bytes = mark.bytes.wrapping_sub(self.bytes);
+        taken.frames = taken.frames.wrapping_add(frames);
+        taken.bytes = taken.bytes.wrapping_add(bytes);
         self.frames = mark.frames;
         self.bytes = mark.bytes;
+        // Most often the CPUs have merged the same windows.
+        taken.merged = taken.merged.max(self.newly_merged(merged));
         // It was the FIFO's, unless that is empty.
         if self.tail != self.seen.head {
             self.tail = cpu.tail().pop(cpu.slots(), self.tail);
         }
         cpu.tail().set_taken(mark.frames);
         self.find(cpu);
-        (frames, bytes)
     }
 }
 
-/// The window under which `window` can still get a row after one of `last`.
-fn behind(last: Option<Window>, window: Window) -> Window {
+/// The window under which `window` can still come after `last`.
+pub fn behind(last: Option<Window>, window: Window) -> Window {
     match last {
         Some(last) if !last.is_before(window) => last.next(),
         _ => window,
@@ -147,122 +163,63 @@ impl Drain {
         now: Time,
     ) {
         self.now = Window::at(now, period_ns);
-        for (cpu, cursor) in cpus.each().zip(cursors) {
-            cursor.seen = cpu.tally().snapshot();
-            cursor.find(cpu);
+        self.first = NONE;
+        self.next = None;
+        for ((cpu, cursor), number) in cpus.each().zip(&mut *cursors).zip(0..) {
+            if !cpu.tally().is_as(&cursor.seen) {
+                cursor.seen = cpu.tally().snapshot();
+                cursor.find(cpu);
+            }
+            self.list(cursor, number);
         }
     }
 
-    /// The window of the next row for a reader whose last row was of `last`, as far as seen at
-    /// the last [`Drain::look`]; `None` where nothing is to come.
-    pub fn next(&self, cursors: &[Cursor], last: Option<Window>) -> Option<Window> {
-        let returned = self.returned.map(|returned| returned.window);
-        let due = cursors.iter().filter_map(|cursor| cursor.due);
-        due.map(|mark| mark.window)
-            .chain(returned)
-            .map(|window| behind(last, window))
-            .reduce(Window::earlier)
+    /// Puts a CPU into the list, if something is due in it.
+    fn list(&mut self, cursor: &mut Cursor, number: u32) {
+        let Some((mark, _)) = cursor.due else { return };
+        let its = behind(self.last, mark.window);
+        self.next = Some(self.next.map_or(its, |next| next.earlier(its)));
+        cursor.next = self.first;
+        self.first = number;
     }
 
-    /// Whether the row of `window` can be taken: every CPU has left it. One of an older epoch was
-    /// left when the clock was set back.
+    /// The window that is to be taken next, as far as seen at the last [`Drain::look`]; `None`
+    /// where nothing is to come.
+    pub fn next(&self) -> Option<Window> {
+        self.next
+    }
+
+    /// Whether `window` can be taken: every CPU has left it. One of an older epoch was left when the
+    /// clock was set back.
     pub fn is_ready(&self, window: Window) -> bool {
         window.is_before(self.now)
     }
 
-    /// The first window whose row comes when it has ended, for a reader whose last row was of `last`;
-    /// `None` where nothing was counted that is not ready.
-    pub fn awaited(&self, cursors: &[Cursor], last: Option<Window>) -> Option<Window> {
-        let open = |cursor: &Cursor| Some(cursor.seen.mark).filter(|mark| cursor.is_due(mark));
-        let due = cursors.iter().filter_map(|cursor| cursor.due);
-        cursors
-            .iter()
-            .filter_map(open)
-            .chain(due)
-            .map(|mark| mark.window)
-            .chain(self.next(cursors, last))
-            .filter(|window| !self.is_ready(*window))
-            .reduce(Window::earlier)
-    }
-
-    /// Takes the next rows for a reader whose last row was of `last`, as far as they are ready and
-    /// `rows` has room. Returns how many.
-    pub fn take_rows(
-        &mut self,
-        cpus: &impl Cpus,
-        cursors: &mut [Cursor],
-        mut last: Option<Window>,
-        rows: &mut [Taken],
-    ) -> usize {
-        let mut count = 0_usize;
-        let mut next = self.next(cursors, last);
-        for row in rows {
-            let Some(window) = next.filter(|window| self.is_ready(*window)) else {
-                break;
-            };
-            (*row, next) = self.take(cpus, cursors, last, window);
-            last = Some(window);
-            count = count.wrapping_add(1);
-        }
-        count
-    }
-
-    /// Takes the counts of `window`, which [`Drain::next`] returned for the same `last`, and says
-    /// what it would return after that.
-    fn take(
-        &mut self,
-        cpus: &impl Cpus,
-        cursors: &mut [Cursor],
-        last: Option<Window>,
-        window: Window,
-    ) -> (Taken, Option<Window>) {
+    /// Takes the next window, if it is ready.
+    pub fn take(&mut self, cpus: &impl Cpus, cursors: &mut [Cursor]) -> Option<Taken> {
+        let window = self.next.filter(|window| self.is_ready(*window))?;
         let mut taken = Taken {
             window,
-            frames: 0,
-            bytes: 0,
+            ..Taken::default()
         };
-        let mut next: Option<Window> = None;
-        let mut later = |window| next = Some(next.map_or(window, |next| next.earlier(window)));
-        if let Some(returned) = self.returned {
-            let its = behind(last, returned.window);
-            if its == window {
-                taken.frames = returned.frames;
-                taken.bytes = returned.bytes;
-                self.returned = None;
-            } else {
-                later(its);
-            }
-        }
-        for (cpu, cursor) in cpus.each().zip(&mut *cursors) {
-            while let Some(mark) = cursor.due {
-                let its = behind(last, mark.window);
-                if its != window {
-                    later(its);
+        let last = self.last.replace(window);
+        self.next = None;
+        let mut number = core::mem::replace(&mut self.first, NONE);
+        while let Some(cursor) = cursors.get_mut(number as usize) {
+            let Some(cpu) = cpus.get(number as usize) else {
+                break;
+            };
+            let after = cursor.next;
+            while let Some(due) = cursor.due {
+                if behind(last, due.0.window) != window {
                     break;
                 }
-                let (frames, bytes) = cursor.take(cpu, mark);
-                taken.frames = taken.frames.wrapping_add(frames);
-                taken.bytes = taken.bytes.wrapping_add(bytes);
+                cursor.take(cpu, due, &mut taken);
             }
+            self.list(cursor, number);
+            number = after;
         }
-        (taken, next)
-    }
-
-    /// Gives back what a reader took and nobody got. It comes with a row of its own window, or,
-    /// where two readers gave back, of the later one.
-    pub fn give_back(&mut self, taken: Taken) {
-        self.returned = Some(match self.returned {
-            None => taken,
-            Some(other) => Taken {
-                window: if other.window.is_before(taken.window) {
-                    taken.window
-                } else {
-                    other.window
-                },
-                frames: other.frames.wrapping_add(taken.frames),
-                bytes: other.bytes.wrapping_add(taken.bytes),
-            },
-        });
+        Some(taken)
     }
 
     /// What all CPUs counted since the counter was made, at the last [`Drain::look`].
@@ -272,24 +229,6 @@ impl Drain {
             .fold(Totals::default(), |sum, cursor| Totals {
                 frames: sum.frames.wrapping_add(cursor.seen.mark.frames),
                 bytes: sum.bytes.wrapping_add(cursor.seen.mark.bytes),
-                merged: sum.merged.wrapping_add(cursor.seen.merged),
             })
-    }
-
-    /// How many windows wait in the FIFOs or have ended, at the last [`Drain::look`]. A window
-    /// counts once for each CPU that saw it.
-    pub fn queued(&self, cpus: &impl Cpus, cursors: &[Cursor]) -> u64 {
-        let mut queued = u64::from(self.returned.is_some());
-        for (cpu, cursor) in cpus.each().zip(cursors) {
-            if cursor.due.is_some() {
-                let waiting = fifo::queued(cpu.slots(), cursor.seen.head, cursor.tail);
-                // Something was counted in the open window since, or it would not be open.
-                let ended = self.is_ready(cursor.seen.mark.window);
-                queued = queued
-                    .wrapping_add(waiting.into())
-                    .wrapping_add(ended.into());
-            }
-        }
-        queued
     }
 }

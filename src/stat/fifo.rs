@@ -4,7 +4,7 @@
 //! The slots lie beside it, one more than it holds, so that full and empty differ.
 
 use super::window::Window;
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Where the totals of a CPU stood when a window closed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -33,6 +33,9 @@ pub struct Slot {
     window: AtomicU64,
     frames: AtomicU64,
     bytes: AtomicU64,
+    /// Windows that had not fitted when it was written, ever. Written where there are more: else it
+    /// is what it was, and no reader takes a number for more than a larger one before it.
+    merged: AtomicU64,
 }
 
 /// The reader's end, on a cache line that the packet path reads only when a window ends.
@@ -47,6 +50,18 @@ pub struct Tail {
     taken: AtomicU64,
 }
 
+/// What the writer knows of the room that there is.
+///
+/// # Invariants
+///
+/// Its CPU alone writes it. The slots from the head up to `end`, that one not included, are the
+/// writer's: the reader was seen to be done with them.
+pub struct Room {
+    end: AtomicU32,
+    /// The head has come to `end`.
+    is_used_up: AtomicBool,
+}
+
 fn after(position: u32, slots: &[Slot]) -> u32 {
     let next = position.wrapping_add(1);
     if (next as usize) < slots.len() {
@@ -56,14 +71,28 @@ fn after(position: u32, slots: &[Slot]) -> u32 {
     }
 }
 
+/// So many slots make half of a FIFO.
+fn half(slots: &[Slot]) -> u32 {
+    slots.len() as u32 / 2
+}
+
+/// Whether it is full, where neither end moves.
+pub fn is_full(slots: &[Slot], head: u32, tail: &Tail) -> bool {
+    after(head, slots) == tail.position.load(Ordering::Relaxed)
+}
+
 /// Writer: puts `mark` at `head` and returns the new head; `None` if the FIFO is full.
 ///
 /// The caller publishes the new head with release order.
-pub fn push(slots: &[Slot], head: u32, tail: &Tail, mark: Mark) -> Option<u32> {
+#[inline(always)]
+pub fn push(slots: &[Slot], head: u32, room: &Room, tail: &Tail, mark: Mark) -> Option<u32> {
     let next = after(head, slots);
-    // Acquire: the reader is done with the slot before it is written again.
-    if next == tail.position.load(Ordering::Acquire) {
-        return None;
+    if next == room.end.load(Ordering::Relaxed) {
+        room.is_used_up.store(true, Ordering::Relaxed);
+        // Acquire: the reader is done with the slot before it is written again.
+        if next == tail.position.load(Ordering::Acquire) {
+            return None;
+        }
     }
     let slot = slots.get(head as usize)?;
     slot.window.store(mark.window.word(), Ordering::Relaxed);
@@ -72,17 +101,69 @@ pub fn push(slots: &[Slot], head: u32, tail: &Tail, mark: Mark) -> Option<u32> {
     Some(next)
 }
 
-/// Reader: the mark at `tail`; `None` where `tail` has come to `head`.
-pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<Mark> {
+/// Writer: so many windows have not fitted, ever, when [`push`] found no room at `head`. What is put
+/// there next carries the last one's counts.
+pub fn set_merged(slots: &[Slot], head: u32, merged: u64) {
+    if let Some(slot) = slots.get(head as usize) {
+        slot.merged.store(merged, Ordering::Relaxed);
+    }
+}
+
+/// Reader: the mark at `tail`, and how many windows had not fitted before it; `None` where `tail` has
+/// come to `head`.
+pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<(Mark, u64)> {
     if tail == head {
         return None;
     }
     let slot = slots.get(tail as usize)?;
-    Some(Mark {
+    let mark = Mark {
         window: Window::from_word(slot.window.load(Ordering::Relaxed)),
         frames: slot.frames.load(Ordering::Relaxed),
         bytes: slot.bytes.load(Ordering::Relaxed),
-    })
+    };
+    Some((mark, slot.merged.load(Ordering::Relaxed)))
+}
+
+impl Room {
+    /// That of an empty FIFO.
+    pub fn new(slots: &[Slot]) -> Self {
+        Self {
+            end: AtomicU32::new(half(slots)),
+            is_used_up: AtomicBool::new(false),
+        }
+    }
+
+    /// Writer: whether it is to look how far the reader has come.
+    #[inline(always)]
+    pub fn is_used_up(&self) -> bool {
+        self.is_used_up.load(Ordering::Relaxed)
+    }
+
+    /// Writer: looks how far the reader has come. Whether half of the FIFO is full.
+    ///
+    /// The next look is when half of it may be full, and then when all may be. What is known of the
+    /// reader may be old: there is never less room than that.
+    pub fn look(&self, slots: &[Slot], head: u32, tail: &Tail) -> bool {
+        self.is_used_up.store(false, Ordering::Relaxed);
+        // Acquire: as in `push`.
+        let tail = tail.position.load(Ordering::Acquire);
+        let len = slots.len() as u32;
+        let queued = head.wrapping_sub(tail);
+        let queued = if head < tail {
+            queued.wrapping_add(len)
+        } else {
+            queued
+        };
+        let half = half(slots);
+        let end = if queued < half {
+            let end = tail.wrapping_add(half);
+            end.checked_sub(len).unwrap_or(end)
+        } else {
+            tail
+        };
+        self.end.store(end, Ordering::Relaxed);
+        queued >= half
+    }
 }
 
 impl Tail {
@@ -101,15 +182,6 @@ impl Tail {
     /// Writer: how many frames the reader has taken. May lag behind; never ahead.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
-    }
-}
-
-/// How many marks lie between `tail` and `head`.
-pub fn queued(slots: &[Slot], head: u32, tail: u32) -> u32 {
-    if head >= tail {
-        head.wrapping_sub(tail)
-    } else {
-        (slots.len() as u32).wrapping_sub(tail).wrapping_add(head)
     }
 }
 

@@ -2,7 +2,7 @@
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
 use super::clock::Moment;
-use super::fifo::{self, is_beyond, Mark, Slot, Tail};
+use super::fifo::{self, is_beyond, Mark, Room, Slot, Tail};
 use super::window::{Time, Window};
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
@@ -48,12 +48,14 @@ pub struct Tally {
 /// What a reader sees of a tally: one moment of it.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Snapshot {
+    sequence: u32,
+    recent: u64,
     /// The open window and the totals.
     pub mark: Mark,
-    /// The FIFO's writing end.
-    pub head: u32,
     /// Windows that did not fit the FIFO, ever.
     pub merged: u64,
+    /// The FIFO's writing end.
+    pub head: u32,
 }
 
 /// What a window closes into.
@@ -62,6 +64,8 @@ pub struct Closing<'a, S> {
     pub period_ns: NonZeroU64,
     /// The slots of this CPU's FIFO.
     pub slots: &'a S,
+    /// What is known of the room in it.
+    pub room: &'a Room,
     /// The reader's end of it.
     pub tail: &'a Tail,
 }
@@ -228,24 +232,39 @@ impl Tally {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
-        match fifo::push(closing.slots, head, closing.tail, mark) {
+        match fifo::push(closing.slots, head, closing.room, closing.tail, mark) {
             Some(head) => self.head.store(head, Ordering::Release),
             None => {
-                let merged = self.merged.load(Ordering::Relaxed);
-                self.merged.store(merged.wrapping_add(1), Ordering::Relaxed);
+                let merged = self.merged.load(Ordering::Relaxed).wrapping_add(1);
+                self.merged.store(merged, Ordering::Relaxed);
+                fifo::set_merged(closing.slots, head, merged);
             }
         }
+    }
+
+    /// Where the FIFO is written next. For this CPU only.
+    pub fn head(&self) -> u32 {
+        self.head.load(Ordering::Relaxed)
+    }
+
+    /// Whether `seen` is still how it stands: nothing was counted since, nor closed.
+    pub fn is_as(&self, seen: &Snapshot) -> bool {
+        self.sequence.load(Ordering::Relaxed) == seen.sequence
+            && self.recent.load(Ordering::Relaxed) == seen.recent
     }
 
     /// One moment of the tally. Any CPU, any context that the tally's CPU does not wait for.
     pub fn snapshot(&self) -> Snapshot {
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
+            let recent = self.recent.load(Ordering::Relaxed);
             let snapshot = Snapshot {
-                mark: self.mark(self.window(), self.recent.load(Ordering::Relaxed)),
+                sequence,
+                recent,
+                mark: self.mark(self.window(), recent),
+                merged: self.merged.load(Ordering::Relaxed),
                 // Acquire: the marks below it have been written.
                 head: self.head.load(Ordering::Acquire),
-                merged: self.merged.load(Ordering::Relaxed),
             };
             // What was read above is read before the sequence is looked at again.
             fence(Ordering::Acquire);

@@ -22,14 +22,15 @@ impl WakeRequest {
         fence(Ordering::SeqCst);
     }
 
-    /// Takes the request: whether it was set since it was last taken. Call it after counting.
+    /// Whether it is set. Call it after counting.
     #[inline(always)]
-    pub fn take(&self) -> bool {
+    pub fn is_set_after_counting(&self) -> bool {
         fence(Ordering::SeqCst);
-        let is_set = self.0.load(Ordering::Relaxed);
-        if is_set {
-            self.0.store(false, Ordering::Relaxed);
-        }
-        is_set
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Takes the request: whether it is still set.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }

@@ -20,7 +20,7 @@ claim "it tells the rule's options"
 [[ $(status_key web rules) == 1 ]]
 
 claim "it tells what was counted, what waits, and what it costs"
-# In one window, even if the machine has never sent a packet before; each CPU has its own FIFO.
+# In one window, even if the machine has never sent a packet before.
 n0 taskset -c 0 udp -a 1000000000 "$addr1" 7 100
 wait_until '[[ $(status_key web queued) == 1 ]]'
 [[ $(totals web) == "7 $((7 * (100 + header)))" ]]
@@ -43,6 +43,6 @@ n1 "$ipt" -A INPUT -p udp -m pktstat --period 1000 --samples 2000 --name big
 claim "the files are for the owner and the group of the namespace's root to read"
 [[ $(in_ns n1 stat -c '%a %u %g' "$status") == "440 0 0" ]]
 [[ $(in_ns n1 stat -c '%a %u %g' "$(proc web data)") == "440 0 0" ]]
-[[ $(in_ns n1 ls "/proc/net/xt_pktstat/web" | xargs) == "data status" ]]
+[[ $(in_ns n1 ls "/proc/net/xt_pktstat/web" | xargs) == "data history status" ]]
 refused 1 '*' in_ns n1 setpriv --reuid 1000 --regid 1000 --clear-groups cat "$status"
 refused 1 '*' in_ns n1 setpriv --reuid 1000 --regid 1000 --clear-groups cat "$(proc web data)"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A machine to count on: CPUs, two clocks, readers, and beside them the naive model, which is a
-//! sum for each window and a queue for each CPU.
+//! A machine to count on: CPUs, two clocks, readers of both files, and beside them the naive model,
+//! which is a sum for each window, a queue for each CPU and a list of all rows.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -8,13 +8,14 @@ use std::num::NonZeroU64;
 use std::rc::Rc;
 use xt_pktstat::row::{Line, HEADER};
 use xt_pktstat::stat::clock::{self, Clock, RealTime};
+use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
-use xt_pktstat::stat::drain::{Cursor, Taken};
+use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::reading::{Reading, Standing};
+use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
-use xt_pktstat::stat::window::{ClockEpoch, Window};
+use xt_pktstat::stat::window::{ClockEpoch, Time, Window};
 use xt_pktstat::sync::Ordering;
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -32,17 +33,50 @@ impl Count {
         self.frames += u128::from(frames);
         self.bytes += u128::from(bytes);
     }
+
+    fn add_all(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
+
+    /// As the kernel counts.
+    fn wrapped(self) -> (u64, u64) {
+        (self.frames as u64, self.bytes as u64)
+    }
 }
 
 /// A window: how often the clock was set back before it, and its number.
 type Key = (u64, u64);
 
-/// What a FIFO would hold if windows were just put into a queue.
+/// A window, and what was counted in it and in those that were merged into it.
+#[derive(Clone, Copy, Default, Debug)]
+struct NaiveRow {
+    window: Key,
+    count: Count,
+    merged: u64,
+}
+
+impl NaiveRow {
+    /// The later window takes the earlier one in.
+    fn take_in(&mut self, earlier: &Self) {
+        self.count.add_all(earlier.count);
+        self.merged += earlier.merged + 1;
+    }
+
+    fn is(&self, taken: &Taken) -> bool {
+        let wrapped = (taken.frames, taken.bytes);
+        (self.window, self.count.wrapped(), self.merged)
+            == (key(taken.window), wrapped, taken.merged)
+    }
+}
+
+/// What a CPU would have that is not collected, if windows were just put into a queue.
 #[derive(Default)]
 struct Naive {
-    open: Option<Key>,
-    /// Closed windows, and whether a reader has looked since.
-    queue: VecDeque<(Key, bool)>,
+    open: Option<NaiveRow>,
+    queue: VecDeque<NaiveRow>,
+    /// Half of the queue has been full since the collector came.
+    was_half_full: bool,
 }
 
 #[derive(Default)]
@@ -52,9 +86,13 @@ struct Model {
     windows: BTreeMap<Key, Count>,
     rows: BTreeMap<Key, Count>,
     naive: Vec<Naive>,
-    /// The last window of which a row was taken.
-    taken: Option<Key>,
+    /// What `data` still has.
+    unread: VecDeque<NaiveRow>,
+    /// All rows that there ever were.
+    history: Vec<NaiveRow>,
     merged: u64,
+    /// How many merged windows `data` has told of.
+    told: u64,
     /// The clock was set with the fast path on, or a packet was stopped on its way: windows may
     /// differ.
     disturbed: bool,
@@ -75,6 +113,14 @@ enum Stage {
 
 struct Reader {
     delivery: Delivery<Vec<u8>, Vec<Taken>>,
+    /// Where it stands in `history`, and how many rows were before: else it reads `data`.
+    position: Option<(Position, usize)>,
+    /// How long the text before the first row is.
+    head: usize,
+    /// In `history`: what was before the rows, and the rows.
+    sum: Count,
+    /// What the line before the next row said.
+    merged: Option<u64>,
     text: Vec<u8>,
     /// How much of it has been looked at.
     parsed: usize,
@@ -87,12 +133,21 @@ struct Reader {
 }
 
 impl Reader {
-    fn new() -> Self {
+    fn new(position: Option<(Position, usize)>) -> Self {
+        let before = position.map(|(position, _)| position);
+        let line = before.map_or(String::new(), |before| {
+            format!("# before {} {}\n", before.frames, before.bytes)
+        });
         Self {
             delivery: Delivery::new(
                 vec![0; delivery::TEXT],
                 vec![Taken::default(); delivery::ROWS],
+                before,
             ),
+            position,
+            head: HEADER.len() + line.len(),
+            sum: Count::default(),
+            merged: None,
             text: Vec::new(),
             parsed: 0,
             expected: VecDeque::new(),
@@ -108,6 +163,8 @@ impl Reader {
 pub struct Make {
     pub cpus: usize,
     pub samples: usize,
+    /// Windows that a CPU's FIFO holds.
+    pub fifo: usize,
     pub period_ns: u64,
     pub khz: u32,
     pub wire: bool,
@@ -122,8 +179,13 @@ pub struct Seen {
     pub fast: u64,
     pub moved: u64,
     pub rows: u64,
+    pub history_rows: u64,
     pub exact: u64,
     pub merged: u64,
+    /// Rows of CPUs that had merged windows, and of readers of `history` that had missed some.
+    pub merged_early: u64,
+    pub missed: u64,
+    pub kicked: u64,
     pub returned: u64,
     pub faults: u64,
     pub steps: u64,
@@ -138,8 +200,12 @@ impl Seen {
         self.fast += other.fast;
         self.moved += other.moved;
         self.rows += other.rows;
+        self.history_rows += other.history_rows;
         self.exact += other.exact;
         self.merged += other.merged;
+        self.merged_early += other.merged_early;
+        self.missed += other.missed;
+        self.kicked += other.kicked;
         self.returned += other.returned;
         self.faults += other.faults;
         self.steps += other.steps;
@@ -157,6 +223,8 @@ struct Alarm {
     mono_ns: Rc<Cell<u64>>,
     at: Cell<Option<u64>>,
     longest_ns: u64,
+    /// The collector is wanted.
+    wanted: Cell<bool>,
 }
 
 impl Timer for Alarm {
@@ -169,6 +237,20 @@ impl Timer for Alarm {
     fn wake(&self) {
         self.at.set(Some(self.mono_ns.get()));
     }
+
+    fn collect(&self) {
+        self.wanted.set(true);
+    }
+}
+
+type Cpu = CpuCounter<Vec<Slot>, Rc<Shared<Alarm>>>;
+
+impl Host for Machine {
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn pause(&self) {}
 }
 
 /// The kernel's clocks.
@@ -197,12 +279,13 @@ struct Machine {
     /// When no packet is counted by the clock before the last step any more.
     settled_ns: Cell<Option<u64>>,
     shared: Rc<Shared<Alarm>>,
-    cpus: Vec<CpuCounter<Vec<Slot>, Rc<Shared<Alarm>>>>,
+    cpus: Vec<Cpu>,
     period_ns: NonZeroU64,
     khz: u32,
     wire: bool,
     samples: usize,
-    reading: RefCell<Reading<Vec<Cursor>>>,
+    fifo: usize,
+    collector: RefCell<Collector<Vec<Cursor>, Vec<Closed>>>,
     model: RefCell<Model>,
     tasks: RefCell<Vec<Option<(Stage, u64)>>>,
     readers: RefCell<Vec<Option<Reader>>>,
@@ -227,10 +310,11 @@ impl Machine {
             mono_ns: mono_ns.clone(),
             at: Cell::new(None),
             longest_ns: make.period_ns,
+            wanted: Cell::new(false),
         };
         let shared = Rc::new(Shared::new(period_ns, make.wire, alarm));
         let cpu = |_| {
-            let slots = (0..=make.samples).map(|_| Slot::default()).collect();
+            let slots = (0..=make.fifo).map(|_| Slot::default()).collect();
             CpuCounter::new(window, slots, shared.clone())
         };
         let machine = Self {
@@ -244,7 +328,12 @@ impl Machine {
             khz: make.khz,
             wire: make.wire,
             samples: make.samples,
-            reading: RefCell::new(Reading::new(vec![Cursor::default(); make.cpus])),
+            fifo: make.fifo,
+            collector: RefCell::new(Collector::new(
+                vec![Cursor::default(); make.cpus],
+                vec![Closed::default(); unread_windows(make.samples as u32)],
+                vec![Closed::default(); make.samples],
+            )),
             model: RefCell::new(model),
             tasks: RefCell::new(vec![None; tasks]),
             readers: RefCell::new((0..readers).map(|_| None).collect()),
@@ -358,17 +447,27 @@ impl Machine {
         let model = &mut *model;
         model.counted.add(frames, bytes);
         model.windows.entry(now).or_default().add(frames, bytes);
-        let naive = &mut model.naive[cpu];
-        match naive.open.replace(now) {
-            Some(open) if open != now && Some(open) > model.taken => {
-                if naive.queue.len() < self.samples {
-                    naive.queue.push_back((open, false));
-                } else {
-                    model.merged += 1;
-                }
+        let Naive {
+            open,
+            queue,
+            was_half_full,
+        } = &mut model.naive[cpu];
+        let mut row = NaiveRow {
+            window: now,
+            ..NaiveRow::default()
+        };
+        match open.take() {
+            Some(same) if same.window == now => row = same,
+            Some(closed) if queue.len() < self.fifo => queue.push_back(closed),
+            Some(closed) => {
+                row.take_in(&closed);
+                self.saw(|seen| seen.merged_early += 1);
             }
-            _ => {}
+            None => {}
         }
+        *was_half_full |= queue.len() >= self.fifo.div_ceil(2);
+        row.count.add(frames, bytes);
+        *open = Some(row);
         self.saw(|seen| seen.packets += 1);
     }
 
@@ -450,62 +549,124 @@ impl Machine {
 
     // --- Readers --------------------------------------------------------------------------------
 
-    /// The model's half of a look.
-    fn looked(&self) {
-        for naive in &mut self.model.borrow_mut().naive {
-            naive.queue.iter_mut().for_each(|(_, seen)| *seen = true);
-        }
-    }
-
-    /// The model's half of passing over what has been taken.
-    fn pass_over(&self) {
+    /// The model's half of collecting.
+    fn collected(&self) {
+        let now = self.now();
         let mut model = self.model.borrow_mut();
-        let taken = model.taken;
-        for Naive { queue, .. } in &mut model.naive {
-            while queue
-                .front()
-                .is_some_and(|&(window, seen)| seen && Some(window) <= taken)
-            {
-                queue.pop_front();
+        let model = &mut *model;
+        let mut rows: BTreeMap<Key, NaiveRow> = BTreeMap::new();
+        for naive in &mut model.naive {
+            naive.was_half_full = false;
+            let ended = naive.open.take_if(|open| open.window < now);
+            for closed in naive.queue.drain(..).chain(ended) {
+                let row = rows.entry(closed.window).or_default();
+                row.window = closed.window;
+                row.count.add_all(closed.count);
+                row.merged = row.merged.max(closed.merged);
             }
         }
+        for mut row in rows.into_values() {
+            model.history.push(row);
+            model.merged += row.merged;
+            if model.unread.len() > self.samples {
+                row.take_in(&model.unread.pop_back().unwrap());
+                model.merged += 1;
+            }
+            model.unread.push_back(row);
+        }
     }
 
-    fn take_rows(&self, look: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
-        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let now = look.then(|| self.clock.now());
-        let count = reading.take_rows(&self.shared, &cpus, now, last, rows);
-        if look {
-            self.looked();
+    /// Whether a window has ended that is not collected.
+    fn is_to_come(&self) -> bool {
+        let now = self.now();
+        let model = self.model.borrow();
+        let is_to_come = |naive: &Naive| {
+            !naive.queue.is_empty() || naive.open.is_some_and(|open| open.window < now)
+        };
+        model.naive.iter().any(is_to_come)
+    }
+
+    fn collect(&self) {
+        self.shared.timer().wanted.set(false);
+        let cpus = &self.cpus[..];
+        self.collector
+            .borrow_mut()
+            .collect(&self.shared, &cpus, self);
+        self.collected();
+    }
+
+    fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
+        if collect {
+            self.collect();
         }
+        let count = self.collector.borrow_mut().take_rows(last, rows);
         let mut model = self.model.borrow_mut();
         for taken in &rows[..count] {
-            model.taken = model.taken.max(Some(key(taken.window)));
+            let naive = model.unread.pop_front();
+            if !model.disturbed && !model.returned {
+                assert!(naive.unwrap().is(taken), "{naive:?} {taken:?}");
+            }
         }
-        drop(model);
-        self.pass_over();
+        if count < rows.len() && !model.disturbed && !model.returned {
+            assert!(model.unread.is_empty(), "a row that does not come");
+        }
         count
     }
 
-    fn poll_row(&self, last: Option<Window>) -> bool {
-        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let is_ready = reading.poll(&self.shared, &cpus, || self.clock.now(), last);
-        self.looked();
-        self.pass_over();
+    fn read_rows(
+        &self,
+        collect: bool,
+        position: &mut (Position, usize),
+        rows: &mut [Taken],
+    ) -> usize {
+        if collect {
+            self.collect();
+        }
+        let (position, next) = position;
+        let count = self.collector.borrow().read_rows(position, rows);
+        let model = self.model.borrow();
+        for taken in &rows[..count] {
+            if model.disturbed {
+                break;
+            }
+            let first = (*next).max(model.history.len().saturating_sub(self.samples));
+            self.saw(|seen| seen.missed += (first - *next) as u64);
+            let mut naive = model.history[*next];
+            for row in &model.history[*next + 1..=first] {
+                let missed = std::mem::replace(&mut naive, *row);
+                naive.take_in(&missed);
+            }
+            assert!(naive.is(taken), "{naive:?} {taken:?}");
+            *next = first + 1;
+        }
+        if count < rows.len() && !model.disturbed {
+            assert_eq!(*next, model.history.len(), "a row that does not come");
+        }
+        count
+    }
+
+    fn poll_row(&self, reader: &Reader) -> bool {
+        self.shared.timer().wanted.set(false);
+        let (mut collector, cpus) = (self.collector.borrow_mut(), &self.cpus[..]);
+        let is_ready = match &reader.position {
+            Some((position, _)) => collector.poll_history(&self.shared, &cpus, self, position),
+            None => collector.poll_data(&self.shared, &cpus, self, reader.delivery.last()),
+        };
+        drop(collector);
+        self.collected();
         is_ready
     }
 
-    fn standing(&self) -> Standing {
-        let (mut reading, cpus) = (self.reading.borrow_mut(), &self.cpus[..]);
-        let standing = reading.standing(&self.shared, &cpus, self.clock.now());
-        self.looked();
-        standing
-    }
-
-    fn open(&self, reader: usize) {
+    fn open(&self, reader: usize, history: bool) {
         let reader = &mut self.readers.borrow_mut()[reader];
         if reader.is_none() {
-            *reader = Some(Reader::new());
+            let position = history.then(|| {
+                self.collect();
+                let model = self.model.borrow();
+                let next = model.history.len().saturating_sub(self.samples);
+                (self.collector.borrow().oldest(), next)
+            });
+            *reader = Some(Reader::new(position));
         }
     }
 
@@ -522,13 +683,17 @@ impl Machine {
             delivery,
             text,
             expected,
+            position,
             ..
         } = reader;
         let before = text.len();
         let pending = !delivery.pending().is_empty();
         let mut during = during.iter();
         let take = |last, again: bool, rows: &mut [Taken]| {
-            let count = self.take_rows(!again, last, rows);
+            let count = match position {
+                Some(position) => self.read_rows(!again, position, rows),
+                None => self.take_rows(!again, last, rows),
+            };
             expected.extend(rows[..count].iter().map(|taken| key(taken.window)));
             count
         };
@@ -570,13 +735,33 @@ impl Machine {
             }
             let parsed = Line::parse(line).unwrap();
             reader.parsed += line.len();
-            let Line::Row(row) = parsed else {
-                assert!(!reader.set_back);
-                reader.set_back = true;
-                self.saw(|seen| seen.set_back += 1);
-                continue;
+            let row = match parsed {
+                Line::Row(row) => row,
+                Line::ClockSetBack => {
+                    assert!(!reader.set_back && reader.merged.is_none());
+                    reader.set_back = true;
+                    self.saw(|seen| seen.set_back += 1);
+                    continue;
+                }
+                Line::Merged(merged) => {
+                    assert_ne!(merged, 0);
+                    assert_eq!(reader.merged.replace(merged), None);
+                    continue;
+                }
+                Line::Before { frames, bytes } => {
+                    assert!(reader.position.is_some() && reader.parsed == reader.head);
+                    reader.sum.add(frames, bytes);
+                    continue;
+                }
             };
-            assert_ne!(row.frames, 0, "a row of a window without a frame");
+            assert!(reader.parsed > reader.head);
+            let merged = reader.merged.take().unwrap_or(0);
+            // All that a slow reader of `history` has missed can be 2^64 frames, which are none.
+            let may_wrap = reader.position.is_some() && merged != 0;
+            assert!(
+                row.frames != 0 || may_wrap,
+                "a row of a window without a frame"
+            );
             assert_eq!(row.timestamp_ns % self.period_ns, 0);
             let window = reader.expected.pop_front().unwrap();
             assert_eq!(row.timestamp_ns / self.period_ns, window.1);
@@ -585,6 +770,12 @@ impl Machine {
             let is_other_clock = last.is_some_and(|last| last.0 != window.0);
             assert_eq!(reader.set_back, is_other_clock, "set back, or not");
             reader.set_back = false;
+            if reader.position.is_some() {
+                reader.sum.add(row.frames, row.bytes);
+                self.saw(|seen| seen.history_rows += 1);
+                continue;
+            }
+            model.told += merged;
             model.delivered.add(row.frames, row.bytes);
             model
                 .rows
@@ -596,18 +787,19 @@ impl Machine {
             self.saw(|seen| seen.rows += 1);
         }
         let rest = reader.parsed != reader.text.len();
-        assert!(!rest || reader.parsed == 0 || !reader.delivery.pending().is_empty());
+        assert!(!rest || reader.parsed < reader.head || !reader.delivery.pending().is_empty());
     }
 
     fn close(&self, reader: usize) {
         let closed = self.readers.borrow_mut()[reader].take();
         let pending = closed
             .as_ref()
+            .filter(|closed| closed.position.is_none())
             .map_or(&[][..], |closed| closed.delivery.pending());
         if !pending.is_empty() {
             self.model.borrow_mut().returned = true;
             self.saw(|seen| seen.returned += pending.len() as u64);
-            self.reading.borrow_mut().give_back(pending);
+            self.collector.borrow_mut().give_back(pending);
             self.wake();
         }
     }
@@ -621,9 +813,9 @@ impl Machine {
 
     fn poll_as(&self, reader: &mut Reader) {
         let pending = !reader.delivery.pending().is_empty();
-        reader.asleep = !pending && !self.poll_row(reader.delivery.last());
+        reader.asleep = !pending && !self.poll_row(reader);
         if !reader.asleep {
-            let header = HEADER.len().saturating_sub(reader.text.len());
+            let header = reader.head.saturating_sub(reader.text.len());
             assert!(self.read_as(reader, header + 1, usize::MAX, &[]) > header);
         }
     }
@@ -645,38 +837,46 @@ impl Machine {
     /// What must be true at every moment.
     fn check(&self) {
         self.pass(0);
-        let Standing { totals, queued } = self.standing();
+        let totals = self.cpus.iter().fold((0_u64, 0_u64), |sum, cpu| {
+            let mark = cpu.tally().snapshot().mark;
+            (
+                sum.0.wrapping_add(mark.frames),
+                sum.1.wrapping_add(mark.bytes),
+            )
+        });
+        let is_to_come = self.is_to_come();
         let model = self.model.borrow();
-        assert_eq!(totals.frames, model.counted.frames as u64);
-        assert_eq!(totals.bytes, model.counted.bytes as u64);
-        if !model.disturbed {
-            assert_eq!(totals.merged, model.merged, "merged");
+        assert_eq!(totals, model.counted.wrapped());
+        if model.disturbed {
+            return;
         }
-        if !model.disturbed && !model.returned {
-            let now = Some((model.epoch, self.wall_ns() / self.period_ns));
-            let waits = |window: Key| Some(window) > model.taken;
-            let waiting = |naive: &Naive| {
-                let open = naive.open.filter(|&open| waits(open) && Some(open) < now);
-                let queue = naive.queue.iter().filter(|&&(window, _)| waits(window));
-                queue.count() + usize::from(open.is_some())
+        let is_wanted = self.shared.timer().wanted.get();
+        let any = |is: fn(&Naive, usize) -> bool| model.naive.iter().any(|cpu| is(cpu, self.fifo));
+        let is_full = any(|cpu, fifo| cpu.queue.len() == fifo);
+        assert!(is_wanted || !is_full, "the collector does not come");
+        let was_half_full = any(|cpu, _| cpu.was_half_full);
+        assert!(!is_wanted || was_half_full, "the collector comes too early");
+        for reader in self.readers.borrow().iter().flatten() {
+            let is_more = match reader.position {
+                Some((_, next)) => next < model.history.len(),
+                None => !model.unread.is_empty(),
             };
-            let waiting: usize = model.naive.iter().map(waiting).sum();
-            assert_eq!(queued, waiting as u64, "queued");
+            let is_exact = reader.position.is_some() || !model.returned;
+            let is_ready = is_exact && (is_more || is_to_come);
+            assert!(!reader.asleep || !is_ready, "a poller sleeps on");
         }
-        drop(model);
-        self.pass_over();
-        if !self.model.borrow().disturbed {
-            for reader in self
-                .readers
-                .borrow()
-                .iter()
-                .flatten()
-                .filter(|reader| reader.asleep)
-            {
-                let reading = self.reading.borrow();
-                let last = reader.delivery.last();
-                assert!(!reading.is_ready(last), "a poller sleeps on");
-            }
+    }
+
+    /// What `status` says.
+    fn ask(&self) {
+        self.collect();
+        let standing = self.collector.borrow().standing();
+        let model = self.model.borrow();
+        let totals = (standing.totals.frames, standing.totals.bytes);
+        assert_eq!(totals, model.counted.wrapped());
+        if !model.disturbed && !model.returned {
+            assert_eq!(standing.merged, model.merged, "merged");
+            assert_eq!(standing.queued, model.unread.len() as u64, "queued");
         }
     }
 
@@ -695,8 +895,17 @@ impl Machine {
             }
         }
         let readers = self.readers.borrow().len();
-        (0..readers).for_each(|reader| self.close(reader));
-        let mut reader = Reader::new();
+        let is_data = |reader: &Option<Reader>| {
+            reader
+                .as_ref()
+                .is_some_and(|reader| reader.position.is_none())
+        };
+        for reader in 0..readers {
+            if is_data(&self.readers.borrow()[reader]) {
+                self.close(reader);
+            }
+        }
+        let mut reader = Reader::new(None);
         let mut windows = 0;
         while windows == 0 || !self.is_all_delivered() {
             // After a step back a window can be open a second time, and its CPU's next one.
@@ -710,10 +919,19 @@ impl Machine {
             self.pass(self.period_ns.get());
             while self.read_as(&mut reader, 4096, usize::MAX, &[]) != 0 {}
         }
-        assert!(!self.reading.borrow().is_ready(None));
-        assert_eq!(self.standing().queued, 0);
+        self.ask();
+        assert_eq!(self.collector.borrow().standing().queued, 0);
+        // Each reader of `history` has got, or gets, the same.
+        for reader in self.readers.borrow_mut().iter_mut().flatten() {
+            while self.read_as(reader, 4096, usize::MAX, &[]) != 0 {}
+            let counted = self.model.borrow().counted;
+            assert_eq!(reader.sum.wrapped(), counted.wrapped(), "conservation");
+        }
         let model = self.model.borrow();
         assert_eq!(model.delivered, model.counted, "conservation");
+        if !model.disturbed && !model.returned {
+            assert_eq!(model.told, model.merged);
+        }
         if !model.disturbed && !model.returned && model.merged == 0 {
             assert_eq!(model.rows, model.windows);
             self.saw(|seen| seen.exact += 1);
@@ -726,7 +944,7 @@ impl Machine {
 
 /// Packets that may be on their way at once.
 pub const TASKS: usize = 3;
-pub const READERS: usize = 3;
+pub const READERS: usize = 5;
 
 /// What happens to a machine.
 #[derive(Clone, Debug)]
@@ -746,6 +964,10 @@ pub enum Event {
     },
     Step(i64),
     Open(usize),
+    OpenHistory(usize),
+    /// The collector comes, if it is wanted.
+    Work,
+    Ask,
     Read {
         reader: usize,
         room: usize,
@@ -766,7 +988,15 @@ impl Machine {
             Event::Packet { cpu, frames, bytes } => self.packet(cpu, frames, bytes),
             Event::Advance { task, cpu, bytes } => self.advance(task, cpu, bytes),
             Event::Step(ns) => self.step(ns),
-            Event::Open(reader) => self.open(reader),
+            Event::Open(reader) => self.open(reader, false),
+            Event::OpenHistory(reader) => self.open(reader, true),
+            Event::Work => {
+                if self.shared.timer().wanted.get() {
+                    self.saw(|seen| seen.kicked += 1);
+                    self.collect();
+                }
+            }
+            Event::Ask => self.ask(),
             Event::Read {
                 reader,
                 room,

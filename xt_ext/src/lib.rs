@@ -95,7 +95,7 @@ unsafe extern "C" fn help() {
         b"pktstat match options:\n\
          \x20 --period T\t\twidth of a window: a number with ns, us, ms or s\n\
          \t\t\t(ms if left out), 1us to 3600s\n\
-         \x20 --samples N\t\tclosed windows that the FIFO holds on each CPU,\n\
+         \x20 --samples N\t\tclosed windows that the counter holds,\n\
          \t\t\t1 to 1048576\n\
          \x20 --name S\t\tname the counter\n\
          \x20 --id N\t\tnumber of a counter without a name, 0 to 65535\n\

@@ -60,12 +60,13 @@ impl Design for Clock {
     }
 }
 
-/// Nobody polls.
+/// Nobody polls or collects.
 struct NoTimer;
 
 impl Timer for NoTimer {
     fn start(&self, _in_ns: u64) {}
     fn wake(&self) {}
+    fn collect(&self) {}
 }
 
 type Block = CpuCounter<Vec<Slot>, Arc<cpu::Shared<NoTimer>>>;

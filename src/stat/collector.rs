@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The collector: merges what the CPUs have closed into the counter's windows, for all readers.
+//!
+//! It runs when somebody reads, polls or asks, and in a task that a CPU wants when half of its FIFO
+//! is full; one at a time. Each window goes into two rings. `data` is a FIFO: it keeps the oldest
+//! windows that nobody has read, and merges what does not fit. `history` keeps the newest ones, and
+//! each of its readers has a position of its own.
+
+use super::cpu::{Shared, Timer};
+use super::drain::{behind, Cpus, Cursor, Drain, Totals};
+use super::ring::{Closed, Position, Ring, Taken};
+use super::window::{Time, Window};
+use core::num::NonZeroU64;
+use core::ops::DerefMut;
+
+/// Windows that are collected at once, between two pauses.
+const BATCH: usize = 64;
+
+/// How long a CPU's FIFO must do, until the collector comes.
+const FIFO_NS: u64 = 20_000_000;
+const FIFO_LEAST: u64 = 64;
+
+/// How many windows a CPU's FIFO holds, in a counter of `samples`.
+pub fn fifo_windows(period_ns: NonZeroU64, samples: u32) -> u32 {
+    let windows = FIFO_NS.div_ceil(period_ns.get()).max(FIFO_LEAST);
+    // No more than `samples`, which fit.
+    windows.min(samples.into()) as u32
+}
+
+/// How many windows `data`'s ring holds, in a counter of `samples`: one more, into which those are
+/// merged that do not fit.
+pub fn unread_windows(samples: u32) -> usize {
+    (samples as usize).wrapping_add(1)
+}
+
+/// What a collector needs of where it runs.
+pub trait Host {
+    /// The wall clock.
+    fn now(&self) -> Time;
+    /// Lets others run, if they want to.
+    fn pause(&self);
+}
+
+/// What was collected of a counter, and what of it `data`'s readers have had. `Cursors`: one for
+/// each CPU.
+pub struct Collector<Cursors, Slots> {
+    drain: Drain,
+    cursors: Cursors,
+    unread: Ring<Slots>,
+    /// What a reader of `data` took and did not get.
+    returned: Option<Taken>,
+    /// Windows that did not fit, ever.
+    merged: u64,
+    history: Ring<Slots>,
+}
+
+/// How a counter stands.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Since the counter was made.
+    pub totals: Totals,
+    /// Closed windows that no reader of `data` has had.
+    pub queued: u64,
+    /// Windows that did not fit and came, or come, with another one's row.
+    pub merged: u64,
+}
+
+impl<Cursors, Slots> Collector<Cursors, Slots>
+where
+    Cursors: DerefMut<Target = [Cursor]>,
+    Slots: DerefMut<Target = [Closed]>,
+{
+    /// Nothing has been collected. `unread` has room for [`unread_windows`], `history` for as many
+    /// windows as the counter has samples; all are as they are by default.
+    pub fn new(cursors: Cursors, unread: Slots, history: Slots) -> Self {
+        Self {
+            drain: Drain::default(),
+            cursors,
+            unread: Ring::new(unread),
+            returned: None,
+            merged: 0,
+            history: Ring::new(history),
+        }
+    }
+
+    /// Collects what has closed by now.
+    pub fn collect<T: Timer>(&mut self, shared: &Shared<T>, cpus: &impl Cpus, host: &impl Host) {
+        self.drain
+            .look(cpus, &mut self.cursors, shared.period_ns(), host.now());
+        let mut left = BATCH;
+        while let Some(taken) = self.drain.take(cpus, &mut self.cursors) {
+            self.history.put(&taken);
+            let is_merged = self.unread.put_or_merge(&taken);
+            let merged = taken.merged.wrapping_add(is_merged.into());
+            self.merged = self.merged.wrapping_add(merged);
+            left = left.wrapping_sub(1);
+            if left == 0 {
+                left = BATCH;
+                host.pause();
+            }
+        }
+    }
+
+    /// The window of the next row of `data` for a reader whose last one was of `last`.
+    fn next_unread(&self, last: Option<Window>) -> Option<Window> {
+        let returned = self.returned.map(|returned| returned.window);
+        self.unread
+            .front()
+            .into_iter()
+            .chain(returned)
+            .map(|window| behind(last, window))
+            .reduce(Window::earlier)
+    }
+
+    /// Takes that row, if it is ready: one that comes later than it should may be of a window that
+    /// is still open.
+    fn take_unread(&mut self, last: Option<Window>) -> Option<Taken> {
+        let window = self
+            .next_unread(last)
+            .filter(|window| self.drain.is_ready(*window))?;
+        let is_its = |its| behind(last, its) == window;
+        let mut taken = self.returned.take_if(|returned| is_its(returned.window));
+        while self.unread.front().is_some_and(is_its) {
+            let Some(more) = self.unread.take() else {
+                break;
+            };
+            taken = Some(taken.map_or(more, |taken| taken.with(&more)));
+        }
+        taken.map(|taken| Taken { window, ..taken })
+    }
+
+    /// Takes the next rows of `data` for a reader whose last one was of `last`, as far as `rows`
+    /// has room, and returns how many.
+    pub fn take_rows(&mut self, mut last: Option<Window>, rows: &mut [Taken]) -> usize {
+        let mut count = 0_usize;
+        for row in rows {
+            let Some(taken) = self.take_unread(last) else {
+                break;
+            };
+            *row = taken;
+            last = Some(taken.window);
+            count = count.wrapping_add(1);
+        }
+        count
+    }
+
+    /// Gives back what [`Collector::take_rows`] took and nobody got. The pollers are to be woken.
+    pub fn give_back(&mut self, rows: &[Taken]) {
+        for taken in rows {
+            self.returned = Some(self.returned.map_or(*taken, |other| other.with(taken)));
+        }
+    }
+
+    /// Where a reader of `history` begins.
+    pub fn oldest(&self) -> Position {
+        self.history.oldest()
+    }
+
+    /// Reads the next rows of `history` from `position` on, as far as `rows` has room, and returns
+    /// how many.
+    pub fn read_rows(&self, position: &mut Position, rows: &mut [Taken]) -> usize {
+        let mut count = 0_usize;
+        for row in rows {
+            let Some(taken) = self.history.read(position) else {
+                break;
+            };
+            *row = taken;
+            count = count.wrapping_add(1);
+        }
+        count
+    }
+
+    /// Whether a row of `data` is ready for a reader whose last one was of `last`. In any case the
+    /// pollers are woken when the next one is: edge-triggered epoll does not report again what was
+    /// there.
+    pub fn poll_data<T: Timer>(
+        &mut self,
+        shared: &Shared<T>,
+        cpus: &impl Cpus,
+        host: &impl Host,
+        last: Option<Window>,
+    ) -> bool {
+        shared.request().set();
+        self.collect(shared, cpus, host);
+        let is_ready = |window: &Window| self.drain.is_ready(*window);
+        let unread = self.next_unread(last);
+        self.wake_after(shared, host, unread.filter(|window| !is_ready(window)));
+        unread.as_ref().is_some_and(is_ready)
+    }
+
+    /// The same for `history` and a reader at `position`.
+    pub fn poll_history<T: Timer>(
+        &mut self,
+        shared: &Shared<T>,
+        cpus: &impl Cpus,
+        host: &impl Host,
+        position: &Position,
+    ) -> bool {
+        shared.request().set();
+        self.collect(shared, cpus, host);
+        self.wake_after(shared, host, None);
+        self.history.is_after(position)
+    }
+
+    /// Has the pollers woken at the end of `window`, or of the next one that the CPUs have, if that
+    /// is sooner. Where nothing was counted, the packet that opens a window sets the timer.
+    fn wake_after<T: Timer>(&self, shared: &Shared<T>, host: &impl Host, window: Option<Window>) {
+        let windows = window.into_iter().chain(self.drain.next());
+        let Some(window) = windows.reduce(Window::earlier) else {
+            return;
+        };
+        let period_ns = shared.period_ns();
+        let end_ns = window.next().start_ns(period_ns);
+        // Not for longer than a window: when the clock is set, all are woken anyway.
+        let rest_ns = end_ns.saturating_sub(host.now().ns).min(period_ns.get());
+        shared.timer().start(rest_ns);
+    }
+
+    /// How the counter stands at the last [`Collector::collect`].
+    pub fn standing(&self) -> Standing {
+        let returned = u64::from(self.returned.is_some());
+        Standing {
+            totals: self.drain.totals(&self.cursors),
+            queued: returned.wrapping_add(self.unread.len() as u64),
+            merged: self.merged,
+        }
+    }
+}
