@@ -6,10 +6,10 @@
 
 #![cfg(not(pktstat_loom))]
 
-#[path = "stat/machine.rs"]
-mod machine;
+#[path = "stat/model.rs"]
+mod model;
 
-use machine::{live, Event, Make, Seen, READERS, TASKS};
+use model::{live, Event, Make, Seen, READERS, TASKS};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -4,11 +4,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use machine::{live, Event, Make, READERS, TASKS};
+use model::{live, Event, Make, READERS, TASKS};
 
-#[path = "../../tests/stat/machine.rs"]
+#[path = "../../tests/stat/model.rs"]
 #[expect(dead_code, reason = "who counts what was explored is tests/stat.rs")]
-mod machine;
+mod model;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS as i64;
