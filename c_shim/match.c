@@ -37,6 +37,8 @@ module_param_named(max_counters, pktstat_shim_max_counters, uint, 0644);
 MODULE_PARM_DESC(max_counters, "counters in one network namespace");
 
 const u32 pktstat_shim_skb_len_offset = offsetof(struct sk_buff, len);
+const u32 pktstat_shim_skb_head_offset = offsetof(struct sk_buff, head);
+const u32 pktstat_shim_skb_end_offset = offsetof(struct sk_buff, end);
 
 static unsigned int net_id;
 
@@ -57,13 +59,24 @@ bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
 	return true;
 }
 
-bool pktstat_shim_recount(const struct sk_buff *skb, void *block)
+bool pktstat_shim_roll_over_wire(void *block, u64 frames, u64 bytes)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	pktstat_rs_roll_over_wire(this_cpu_ptr(pktstat_to_percpu(block)),
+				  pktstat_ticks(), frames, bytes);
+	local_irq_restore(flags);
+	return true;
+}
+
+bool pktstat_shim_recount(void *block, u64 frames, u64 bytes)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
 	pktstat_rs_recount(this_cpu_ptr(pktstat_to_percpu(block)),
-			   pktstat_ticks(), skb->len);
+			   pktstat_ticks(), frames, bytes);
 	local_irq_restore(flags);
 	return true;
 }
@@ -113,21 +126,10 @@ static unsigned int transport_length(const struct sk_buff *skb, int at)
 	return 0;
 }
 
-/*
- * Frames and bytes of a packet's segments on the wire: the sum that
- * qdisc_pkt_len_init() does, from the network header on; each segment but the
- * first repeats the headers, those of tunnels too.
- */
-static void on_the_wire(const struct sk_buff *skb, u64 *frames, u64 *bytes)
+/* From the network header on, of any GSO packet; more than it has: unknown. */
+static unsigned int headers_of(const struct sk_buff *skb)
 {
-	const struct skb_shared_info *info = skb_shinfo(skb);
-	unsigned int headers, segments;
 	int at;
-
-	*frames = 1;
-	*bytes = skb->len;
-	if (!info->gso_size)
-		return;
 
 	if (skb->encapsulation) {
 		at = ip_end(skb, skb_inner_network_offset(skb));
@@ -138,31 +140,60 @@ static void on_the_wire(const struct sk_buff *skb, u64 *frames, u64 *bytes)
 		if (at < 0)
 			at = skb_transport_offset(skb);
 	}
-	headers = at - skb_network_offset(skb) + transport_length(skb, at);
-	if (headers >= skb->len)
-		return;
-
-	segments = info->gso_segs;
-	if (info->gso_type & SKB_GSO_DODGY && info->gso_size != GSO_BY_FRAGS)
-		segments = DIV_ROUND_UP(skb->len - headers, info->gso_size);
-	if (segments > 1) {
-		*frames = segments;
-		*bytes += (u64)(segments - 1) * headers;
-	}
+	return at - skb_network_offset(skb) + transport_length(skb, at);
 }
 
-bool pktstat_shim_roll_over_wire(const struct sk_buff *skb, void *block)
+/* The same, of most: TCP over IPv4 without options or tunnels; 0: another. */
+static unsigned int usual_headers_of(const struct sk_buff *skb)
 {
-	u64 frames, bytes;
-	unsigned long flags;
+	const u8 *ip = skb_network_header(skb);
+	const struct tcphdr *tcp = (void *)(ip + sizeof(struct iphdr));
 
-	/* Headers may be many: with interrupts on. */
-	on_the_wire(skb, &frames, &bytes);
-	local_irq_save(flags);
-	pktstat_rs_roll_over_wire(this_cpu_ptr(pktstat_to_percpu(block)),
-				  pktstat_ticks(), frames, bytes);
-	local_irq_restore(flags);
-	return true;
+	if (skb->encapsulation || *ip != 0x45 ||
+	    !(skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4) ||
+	    (u8 *)(tcp + 1) > skb_tail_pointer(skb))
+		return 0;
+	return sizeof(struct iphdr) + tcp->doff * 4;
+}
+
+/*
+ * Counts the frames and bytes of a packet's segments on the wire: the sum that
+ * qdisc_pkt_len_init() does, from the network header on; each segment but the
+ * first repeats the headers, those of tunnels too.
+ */
+static __always_inline bool count_segments(const struct sk_buff *skb,
+					   void *block, unsigned int headers)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	unsigned int segments = info->gso_segs;
+	u64 frames = 1, bytes = skb->len;
+
+	if (headers < skb->len) {
+		if (info->gso_type & SKB_GSO_DODGY &&
+		    info->gso_size != GSO_BY_FRAGS)
+			segments = DIV_ROUND_UP(skb->len - headers,
+						info->gso_size);
+		if (segments > 1) {
+			frames = segments;
+			bytes += (u64)(segments - 1) * headers;
+		}
+	}
+	return pktstat_rs_count_segments((unsigned long)block, frames, bytes);
+}
+
+static noinline bool count_unusual(const struct sk_buff *skb, void *block)
+{
+	return count_segments(skb, block, headers_of(skb));
+}
+
+/* Headers may be many: with interrupts on. */
+bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block)
+{
+	unsigned int headers = usual_headers_of(skb);
+
+	if (!headers)
+		return count_unusual(skb, block);
+	return count_segments(skb, block, headers);
 }
 
 static int pktstat_mt_check(const struct xt_mtchk_param *par)
@@ -263,6 +294,9 @@ static int __init pktstat_init(void)
 	BUILD_BUG_ON(offsetof(struct xt_action_param, matchinfo) !=
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
+	BUILD_BUG_ON(sizeof_field(struct sk_buff, end) != sizeof(u32));
+	BUILD_BUG_ON(offsetof(struct skb_shared_info, gso_size) !=
+		     PKTSTAT_INFO_GSO_SIZE);
 
 	err = pktstat_work_init();
 	if (err)

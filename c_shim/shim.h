@@ -27,10 +27,14 @@ struct pktstat_work;
 
 /* Where xt_action_param has the rule's config; checked against each kernel. */
 #define PKTSTAT_PAR_MATCHINFO 8
+/* Where skb_shared_info has gso_size; the same. */
+#define PKTSTAT_INFO_GSO_SIZE 4
 
 /* match.c: the match and the network namespaces */
 
 extern const __u32 pktstat_shim_skb_len_offset;
+extern const __u32 pktstat_shim_skb_head_offset;
+extern const __u32 pktstat_shim_skb_end_offset;
 extern unsigned int pktstat_shim_max_memory_mib;
 extern unsigned int pktstat_shim_max_counters;
 
@@ -44,16 +48,20 @@ void pktstat_rs_net_exit(void *net_state);
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
  * whichever CPU that is, then Rust on its block, with ticks read there.
- * roll_over_wire: the packet counts as its segments on the wire. recount: it
- * is counted already. All return true, the match's result.
+ * roll_over: a packet is a frame. roll_over_wire: it counts as so much.
+ * recount: it is counted already. All return true, the match's result.
  */
 bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block);
-bool pktstat_shim_roll_over_wire(const struct sk_buff *skb, void *block);
-bool pktstat_shim_recount(const struct sk_buff *skb, void *block);
+bool pktstat_shim_roll_over_wire(void *block, __u64 frames, __u64 bytes);
+bool pktstat_shim_recount(void *block, __u64 frames, __u64 bytes);
 void pktstat_rs_roll_over(void *block, __u64 ticks, __u64 bytes);
 void pktstat_rs_roll_over_wire(void *block, __u64 ticks, __u64 frames,
 			       __u64 bytes);
-void pktstat_rs_recount(void *block, __u64 ticks, __u64 bytes);
+void pktstat_rs_recount(void *block, __u64 ticks, __u64 frames, __u64 bytes);
+
+/* --wire and a GSO packet: what its segments are, and to count that. True. */
+bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block);
+bool pktstat_rs_count_segments(__u64 block, __u64 frames, __u64 bytes);
 
 /* clock.c */
 

@@ -86,10 +86,10 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
     cpu.count_packet(&clock, clock.moment(100), 40);
     add(60);
     // In time: it stays where it is.
-    cpu.recount(&clock, clock.moment(200), 60);
+    cpu.recount(&clock, clock.moment(200), 1, 60);
     add(80);
     // The task was moved here when the window had ended.
-    cpu.recount(&clock, clock.moment(1_500), 80);
+    cpu.recount(&clock, clock.moment(1_500), 1, 80);
 
     let mut collector = collector();
     let mut rows = [Taken::default(); 4];

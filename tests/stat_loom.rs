@@ -123,7 +123,7 @@ impl Counter {
 
     /// A packet that was added while a window ended.
     fn recount(&self, cpu: usize, now_ns: u64) {
-        self.cpus[cpu].recount(&self.clock, moment(now_ns), BYTES);
+        self.cpus[cpu].recount(&self.clock, moment(now_ns), 1, BYTES);
     }
 
     /// The fast path's addition.

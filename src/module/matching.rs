@@ -7,6 +7,9 @@ use crate::kernel::clock::CLOCK;
 use crate::kernel::percpu::PerCpu;
 use crate::kernel::sys;
 #[cfg(target_arch = "x86_64")]
+use crate::stat::cpu::WIRE_TICKS;
+use crate::stat::tally::{recent_packet, RECENT_FRAMES_MAX};
+#[cfg(target_arch = "x86_64")]
 use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
 use core::ffi::c_void;
 #[cfg(target_arch = "x86_64")]
@@ -42,18 +45,44 @@ unsafe extern "C" fn pktstat_rs_match(
     // SAFETY: `block` is the handle of blocks that live as long as the rule.
     match unsafe { count_fast(block, len) } {
         Fast::Counted => true,
-        Fast::Late => {
+        Fast::Late { since, base, len } => {
             // SAFETY: the rule's config, as for `counter`.
             if unsafe { (*info).flags } & FLAG_WIRE == 0 {
                 // SAFETY: the packet, and the handle of the rule's counter, both during the call.
-                unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) }
-            } else {
-                // SAFETY: as for a rule without --wire.
-                unsafe { sys::pktstat_shim_roll_over_wire(skb, block as *mut c_void) }
+                return unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) };
             }
+            // SAFETY: the packet is lent for the call.
+            if unsafe { is_gso(skb) } {
+                // SAFETY: as for a rule without --wire.
+                return unsafe { sys::pktstat_shim_count_segments(skb, block as *mut c_void) };
+            }
+            // SAFETY: as for `count_fast`, which read `since` and `base`.
+            let ended = unsafe { add_wire(block, recent_packet(1, len), since, base) };
+            // SAFETY: the handle of the rule's counter, during the call.
+            unsafe { finish_wire(ended, block, 1, len) }
         }
-        // SAFETY: the packet, and the handle of the rule's counter, both during the call.
-        Fast::Moved => unsafe { sys::pktstat_shim_recount(skb, block as *mut c_void) },
+        // SAFETY: the handle of the rule's counter, during the call.
+        Fast::Moved { len } => unsafe { sys::pktstat_shim_recount(block as *mut c_void, 1, len) },
+    }
+}
+
+/// Whether the packet stands for several.
+///
+/// # Safety
+///
+/// `skb` is a packet, lent for the call.
+#[inline(always)]
+unsafe fn is_gso(skb: *const sys::sk_buff) -> bool {
+    // SAFETY: constants of the shim's, which nobody writes. It checks at build that `end` is a u32,
+    // and where the shared info has `gso_size`; that begins `end` bytes after `head` as long as the
+    // packet lives.
+    unsafe {
+        let head_offset = sys::pktstat_shim_skb_head_offset as usize;
+        let end_offset = sys::pktstat_shim_skb_end_offset as usize;
+        let head = *skb.byte_add(head_offset).cast::<*const u8>();
+        let end = *skb.byte_add(end_offset).cast::<u32>();
+        let info = head.add(end as usize);
+        *info.add(sys::PKTSTAT_INFO_GSO_SIZE as usize).cast::<u16>() != 0
     }
 }
 
@@ -65,10 +94,22 @@ unsafe extern "C" fn pktstat_rs_match(
 enum Fast {
     /// The packet is counted.
     Counted,
-    /// It is not: the deadline has passed.
-    Late,
+    /// It is not: now, `since` ticks from `base`, the deadline has passed; or the counter is one with
+    /// `--wire`.
+    Late { since: u64, base: u64, len: u64 },
     /// It is, but a window was turned meanwhile, or the task was moved to another CPU, whose
     /// window may have ended long ago.
+    Moved { len: u64 },
+}
+
+/// How it ended for a counter with `--wire`; see [`Fast`].
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "without ticks, each packet is late")
+)]
+enum Wire {
+    Counted,
+    Late,
     Moved,
 }
 
@@ -84,6 +125,9 @@ enum Fast {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn count_fast(block: u64, len: u32) -> Fast {
+    let (since, base);
+    // A register of its own would cost each packet a copy.
+    let packet: u64;
     // SAFETY: the gs base is this CPU's per-CPU base in the kernel, so the operands are fields
     // of this CPU's block; `bts` sets a bit above the 32 of `len`.
     unsafe {
@@ -100,27 +144,142 @@ unsafe fn count_fast(block: u64, len: u32) -> Fast {
             "cmp {base}, gs:[{block} + {BASE}]",
             "jne {moved}",
             block = in(reg) block,
-            base = out(reg) _,
-            packet = inout(reg) u64::from(len) => _,
-            out("rax") _,
+            base = out(reg) base,
+            packet = inout(reg) u64::from(len) => packet,
+            out("rax") since,
             out("rdx") _,
             BASE = const offset_of!(Tally, base_ticks),
             SPAN = const offset_of!(Tally, span_ticks),
             RECENT = const offset_of!(Tally, recent),
             FRAME_BIT = const RECENT_FRAME_BIT,
-            late = label { return Fast::Late },
-            moved = label { return Fast::Moved },
+            late = label { return Fast::Late { since, base, len: packet } },
+            moved = label { return Fast::Moved { len: (packet as u32).into() } },
             options(nostack),
         );
     }
     Fast::Counted
 }
 
+/// Adds `packet` to this CPU's tally of a counter with `--wire`, if its deadline has not passed now,
+/// `since` ticks from `base`.
+///
+/// # Safety
+///
+/// `block` is the handle of valid blocks.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn add_wire(block: u64, packet: u64, since: u64, base: u64) -> Wire {
+    // SAFETY: as in `count_fast`.
+    unsafe {
+        core::arch::asm!(
+            "btc {since}, {WIRE_BIT}",
+            "cmp {since}, gs:[{block} + {SPAN}]",
+            "jae {late}",
+            "add gs:[{block} + {RECENT}], {packet}",
+            "cmp {base}, gs:[{block} + {BASE}]",
+            "jne {moved}",
+            block = in(reg) block,
+            base = in(reg) base,
+            packet = in(reg) packet,
+            since = inout(reg) since => _,
+            WIRE_BIT = const WIRE_TICKS.trailing_zeros(),
+            BASE = const offset_of!(Tally, base_ticks),
+            SPAN = const offset_of!(Tally, span_ticks),
+            RECENT = const offset_of!(Tally, recent),
+            late = label { return Wire::Late },
+            moved = label { return Wire::Moved },
+            options(nostack),
+        );
+    }
+    Wire::Counted
+}
+
+/// How many ticks lie between this CPU's base and now, and that base.
+///
+/// # Safety
+///
+/// `block` is the handle of valid blocks.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn since_base(block: u64) -> (u64, u64) {
+    let (since, base): (u64, u64);
+    // SAFETY: as in `count_fast`.
+    unsafe {
+        core::arch::asm!(
+            "rdtsc",
+            "shl rdx, 32",
+            "or rax, rdx",
+            "mov {base}, gs:[{block} + {BASE}]",
+            "sub rax, {base}",
+            block = in(reg) block,
+            base = out(reg) base,
+            out("rax") since,
+            out("rdx") _,
+            BASE = const offset_of!(Tally, base_ticks),
+            options(nostack, readonly),
+        );
+    }
+    (since, base)
+}
+
 /// Without ticks that an instruction reads, each packet asks the kernel's clock.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-unsafe fn count_fast(_block: u64, _len: u32) -> Fast {
-    Fast::Late
+unsafe fn count_fast(_block: u64, len: u32) -> Fast {
+    Fast::Late {
+        since: 0,
+        base: 0,
+        len: len.into(),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn since_base(_block: u64) -> (u64, u64) {
+    (0, 0)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn add_wire(_block: u64, _packet: u64, _since: u64, _base: u64) -> Wire {
+    Wire::Late
+}
+
+/// What is left to do for a packet of a counter with `--wire`. True.
+///
+/// # Safety
+///
+/// `block` is the handle of a counter that lives during the call.
+#[inline(always)]
+unsafe fn finish_wire(ended: Wire, block: u64, frames: u64, bytes: u64) -> bool {
+    match ended {
+        Wire::Counted => true,
+        // SAFETY: the handle, during the call.
+        Wire::Late => unsafe {
+            sys::pktstat_shim_roll_over_wire(block as *mut c_void, frames, bytes)
+        },
+        // SAFETY: the handle, during the call.
+        Wire::Moved => unsafe { sys::pktstat_shim_recount(block as *mut c_void, frames, bytes) },
+    }
+}
+
+/// Counts a packet that is so many frames and bytes on the wire. True.
+///
+/// # Safety
+///
+/// Called by the shim, from [`pktstat_rs_match`], with what that had.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_count_segments(block: u64, frames: u64, bytes: u64) -> bool {
+    // SAFETY: the handle of blocks that live as long as the rule, in which this packet is.
+    let (since, base) = unsafe { since_base(block) };
+    let ended = if frames <= RECENT_FRAMES_MAX {
+        // SAFETY: as above.
+        unsafe { add_wire(block, recent_packet(frames, bytes), since, base) }
+    } else {
+        Wire::Late
+    };
+    // SAFETY: as above.
+    unsafe { finish_wire(ended, block, frames, bytes) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -168,10 +327,10 @@ unsafe extern "C" fn pktstat_rs_roll_over_wire(
 ///
 /// # Safety
 ///
-/// As [`pktstat_rs_roll_over`]; the packet has `bytes`.
+/// As [`pktstat_rs_roll_over`]; the packet counts as `frames` and `bytes`.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, bytes: u64) {
+unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, frames: u64, bytes: u64) {
     // SAFETY: a block lives as long as the rules of its counter, one of which calls.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
-    block.recount(&CLOCK, CLOCK.moment(ticks), bytes);
+    block.recount(&CLOCK, CLOCK.moment(ticks), frames, bytes);
 }

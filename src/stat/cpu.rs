@@ -19,6 +19,11 @@ pub trait Timer {
     fn collect(&self);
 }
 
+/// The tallies of a counter with `--wire` have this bit of the ticks the other way round, half of
+/// their range away. So the fast path of packets that are not looked at finds each of them late,
+/// without a look at the rule; one that knows what a packet counts as turns the bit back.
+pub const WIRE_TICKS: u64 = 1 << 63;
+
 /// What all CPUs of a counter need when a window ends.
 ///
 /// # Invariants
@@ -26,18 +31,19 @@ pub trait Timer {
 /// But for the request and what the timer has inside, nothing changes after it was made.
 pub struct Shared<T> {
     period_ns: NonZeroU64,
-    wire: bool,
+    /// What the ticks of its tallies differ in from the clock's: [`WIRE_TICKS`] or nothing.
+    ticks_shift: u64,
     request: WakeRequest,
     timer: T,
 }
 
 impl<T: Timer> Shared<T> {
     /// For windows of `period_ns`. `wire`: whether a GSO packet counts as its segments, so that each
-    /// packet has to be looked at and there is no fast path.
+    /// packet has to be looked at; see [`WIRE_TICKS`].
     pub fn new(period_ns: NonZeroU64, wire: bool, timer: T) -> Self {
         Self {
             period_ns,
-            wire,
+            ticks_shift: if wire { WIRE_TICKS } else { 0 },
             request: WakeRequest::default(),
             timer,
         }
@@ -136,58 +142,41 @@ where
     /// Counts `frames` and `bytes`, closes the window if it has ended, and sets the fast path's
     /// deadline.
     pub fn count<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
-        // What a packet counts as on the wire is not known before it was looked at.
-        let is_fast = !self.link.wire;
-        self.count_as(clock, moment, frames, bytes, is_fast);
+        let ticks = moment.ticks ^ self.link.ticks_shift;
+        self.count_as(clock, Moment { ticks, ..moment }, frames, bytes);
     }
 
-    /// The same for a packet of `bytes`, where a packet is a frame.
+    /// The same for a packet of `bytes`, where a packet is a frame: not with `--wire`.
     #[inline(always)]
     pub fn count_packet<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, bytes: u64) {
-        self.count_as(clock, moment, 1, bytes, true);
+        self.count_as(clock, moment, 1, bytes);
     }
 
     #[inline(always)]
-    fn count_as<R: RealTime>(
-        &self,
-        clock: &Clock<R>,
-        moment: Moment,
-        frames: u64,
-        bytes: u64,
-        is_fast: bool,
-    ) {
+    fn count_as<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
         let shared: &Shared<T> = &self.link;
         let closing = self.closing(shared);
         self.tally.set_base(moment.ticks);
         let rest_ns = self.tally.count(&closing, moment.time, frames, bytes);
-        self.set_span(shared, clock, rest_ns, is_fast);
+        self.set_span(shared, clock, rest_ns);
     }
 
-    /// Counts a packet of `bytes`, which the fast path has counted already, anew in the window of
-    /// this moment if it may be in an older one.
-    pub fn recount<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, bytes: u64) {
+    /// Counts a packet of `frames` and `bytes`, which the fast path has counted already, anew in the
+    /// window of this moment if it may be in an older one.
+    pub fn recount<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
         let shared: &Shared<T> = &self.link;
         let closing = self.closing(shared);
-        if let Some(rest_ns) = self.tally.recount(&closing, moment, bytes) {
-            self.tally.set_base(moment.ticks);
-            self.set_span(shared, clock, rest_ns, true);
+        let ticks = moment.ticks ^ shared.ticks_shift;
+        let moment = Moment { ticks, ..moment };
+        if let Some(rest_ns) = self.tally.recount(&closing, moment, frames, bytes) {
+            self.tally.set_base(ticks);
+            self.set_span(shared, clock, rest_ns);
         }
     }
 
     #[inline(always)]
-    fn set_span<R: RealTime>(
-        &self,
-        shared: &Shared<T>,
-        clock: &Clock<R>,
-        rest_ns: u64,
-        is_fast: bool,
-    ) {
-        let span_ticks = if is_fast {
-            clock.span_ticks(rest_ns)
-        } else {
-            0
-        };
-        self.tally.set_span(span_ticks);
+    fn set_span<R: RealTime>(&self, shared: &Shared<T>, clock: &Clock<R>, rest_ns: u64) {
+        self.tally.set_span(clock.span_ticks(rest_ns));
         // Last: nothing needs to be kept over the call.
         let is_requested = shared.request.is_set_after_counting();
         if is_requested | self.room.is_used_up() {

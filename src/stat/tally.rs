@@ -11,6 +11,9 @@ use core::ops::Deref;
 /// The bit of [`Tally::recent`] from which the frames are counted; the bytes are below.
 pub const RECENT_FRAME_BIT: u32 = 40;
 const RECENT_FRAME: u64 = 1 << RECENT_FRAME_BIT;
+/// A packet that counts as more frames than this is not for the fast path: a GSO packet may be said
+/// to have 65535 segments, of which 256 would be too many for [`Tally::recent`].
+pub const RECENT_FRAMES_MAX: u64 = 256;
 
 /// One CPU's tally, one cache line, written by its own CPU only.
 ///
@@ -76,6 +79,12 @@ struct Packet {
     bytes: u64,
     /// What of it is in `recent` already.
     back: u64,
+}
+
+/// What is added to [`Tally::recent`] for so many frames and bytes.
+#[inline(always)]
+pub fn recent_packet(frames: u64, bytes: u64) -> u64 {
+    (frames << RECENT_FRAME_BIT).wrapping_add(bytes)
 }
 
 fn recent_frames(recent: u64) -> u64 {
@@ -158,26 +167,28 @@ impl Tally {
         self.fold(closing, time, &packet)
     }
 
-    /// Counts anew a packet of `bytes` that is in `recent`, if it may be in the wrong window: one
-    /// was closed meanwhile, or the task was moved to another CPU, whose window may have ended long
-    /// ago. Returns what [`Tally::count`] does, or `None` where the packet stands where it should.
+    /// Counts anew a packet of `frames` and `bytes` that is in `recent`, if it may be in the wrong
+    /// window: one was closed meanwhile, or the task was moved to another CPU, whose window may have
+    /// ended long ago. Returns what [`Tally::count`] does, or `None` where the packet stands where it
+    /// should.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
     pub fn recount<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
         moment: Moment,
+        frames: u64,
         bytes: u64,
     ) -> Option<u64> {
         let recent = self.recent.load(Ordering::Relaxed);
-        let is_folded = recent_frames(recent) == 0 || recent_bytes(recent) < bytes;
+        let is_folded = recent_frames(recent) < frames || recent_bytes(recent) < bytes;
         if self.is_in_time(moment.ticks) || is_folded {
             return None;
         }
         let packet = Packet {
-            frames: 1,
+            frames,
             bytes,
-            back: RECENT_FRAME.wrapping_add(bytes),
+            back: recent_packet(frames, bytes),
         };
         Some(self.fold(closing, moment.time, &packet))
     }

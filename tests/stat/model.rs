@@ -9,12 +9,12 @@ use std::rc::Rc;
 use xt_pktstat::row::{Line, HEADER};
 use xt_pktstat::stat::clock::{self, Clock, RealTime};
 use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
-use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
+use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer, WIRE_TICKS};
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
-use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::tally::{recent_packet, RECENT_FRAMES_MAX};
 use xt_pktstat::stat::window::{ClockEpoch, Time, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -416,7 +416,7 @@ impl Machine {
         let mut model = self.model.borrow_mut();
         model.epoch += u64::from(is_back);
         // The fast path goes by the clock before it for some milliseconds.
-        model.disturbed |= self.khz != 0 && !self.wire;
+        model.disturbed |= self.khz != 0;
         drop(model);
         self.offset_ns.set(offset_ns);
         assert_eq!(self.set_clock(), is_step);
@@ -479,29 +479,30 @@ impl Machine {
     /// A packet that nothing stops.
     fn packet(&self, cpu: usize, frames: u32, bytes: u64) {
         let cpu = cpu % self.cpus.len();
-        if self.wire {
-            self.late(cpu, frames.into(), bytes);
-        } else if self.cpus[cpu].tally().is_in_time(self.ticks()) {
-            self.note(cpu, 1, bytes);
-            self.add_recent(cpu, bytes);
+        let frames = if self.wire { frames.into() } else { 1 };
+        let is_in_time = self.cpus[cpu].tally().is_in_time(self.tally_ticks());
+        if is_in_time && frames <= RECENT_FRAMES_MAX {
+            self.note(cpu, frames, bytes);
+            self.add_recent(cpu, frames, bytes);
         } else {
-            self.late(cpu, 1, bytes);
+            self.late(cpu, frames, bytes);
         }
     }
 
-    fn add_recent(&self, cpu: usize, bytes: u64) {
-        let packet = 1 << RECENT_FRAME_BIT | bytes;
+    /// What the fast path compares with the deadline.
+    fn tally_ticks(&self) -> u64 {
+        self.ticks() ^ if self.wire { WIRE_TICKS } else { 0 }
+    }
+
+    fn add_recent(&self, cpu: usize, frames: u64, bytes: u64) {
         let recent = &self.cpus[cpu].tally().recent;
-        recent.fetch_add(packet, Ordering::Relaxed);
+        recent.fetch_add(recent_packet(frames, bytes), Ordering::Relaxed);
         self.saw(|seen| seen.fast += 1);
     }
 
     /// The next instruction of a task's packet, on whatever CPU the task is now: what the asm of
     /// src/module/matching.rs does.
     fn advance(&self, task: usize, cpu: usize, bytes: u64) {
-        if self.wire {
-            return;
-        }
         let cpu = cpu % self.cpus.len();
         let tally = self.cpus[cpu].tally();
         let base_now = tally.base_ticks.load(Ordering::Relaxed);
@@ -509,7 +510,7 @@ impl Machine {
         self.model.borrow_mut().disturbed = true;
         let (stage, bytes) = match tasks[task] {
             None => {
-                let ticks = self.ticks();
+                let ticks = self.tally_ticks();
                 let base = base_now;
                 (Stage::Based { base, ticks }, bytes)
             }
@@ -523,7 +524,7 @@ impl Machine {
             }
             Some((Stage::Compared { base }, bytes)) => {
                 self.note(cpu, 1, bytes);
-                self.add_recent(cpu, bytes);
+                self.add_recent(cpu, 1, bytes);
                 (Stage::Added { base }, bytes)
             }
             Some((Stage::Added { base }, bytes)) if base != base_now => (Stage::Moved, bytes),
@@ -538,7 +539,7 @@ impl Machine {
             }
             Some((Stage::Moved, bytes)) => {
                 let moment = self.clock.moment(self.ticks());
-                self.cpus[cpu].recount(&self.clock, moment, bytes);
+                self.cpus[cpu].recount(&self.clock, moment, 1, bytes);
                 self.saw(|seen| seen.moved += 1);
                 tasks[task] = None;
                 return;
