@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gen [-6P] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
+ * gen [-6P] [-s SEGMENTS] [-c CPU] [-n PACKETS] [-w WARM_UP] [-r RUNS] [-p PERIOD_NS] [-g GAP_NS] [-i IDLE_S]
  * gen -R DATA [-n READS]
  * gen -S DIRECTORY [-n TIMES]
  *
@@ -12,12 +12,13 @@
  * -g: each packet waits for the next multiple of GAP_NS.
  * -i: sleeps before each packet that counts.
  * -P: polls all counters before each packet: each has to wake when its window ends.
+ * -s: each packet is one of TCP over IPv4 that stands for so many, as GRO makes them.
  * -R: reads DATA to its end with one large read, then again and again.
  *
  * -S: writes the 23 files of an interface that is on, one by one, and then all in one batch.
  *
  * Prints for each run `all` and with -p `same`: packets, mode, how many cost that +-2, min, max, and the
- * mean of those that no interrupt hit; at last `sent N`. -R: `rows N COST`, and the same for
+ * mean of those that no interrupt hit; at last `sent N`, with -s `segments N` of each. -R: `rows N COST`, and the same for
  * `empty` reads. -S: `single` and `batch`.
  */
 #define _GNU_SOURCE
@@ -27,6 +28,12 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -41,6 +48,7 @@
 #include <x86intrin.h>
 
 #define PAYLOAD 100
+#define PORT 9999
 
 /* What nf_tables' path changes by in the middle of a run, now and then. */
 #define NEAR 2
@@ -48,7 +56,7 @@
 #define INTERRUPT 2000
 
 static int family = AF_INET;
-static unsigned int packets = 1000, warm_up = 64, runs = 4, idle;
+static unsigned int segments, packets = 1000, warm_up = 64, runs = 4, idle;
 static uint64_t period, gap;
 static bool polls;
 
@@ -101,10 +109,10 @@ static int open_sender(void)
 	struct sock_fprog nothing = { .len = 1, .filter = code };
 	struct sockaddr_in to4 = { .sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				   .sin_port = htons(9999) };
+				   .sin_port = htons(PORT) };
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
 				    .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-				    .sin6_port = htons(9999) };
+				    .sin6_port = htons(PORT) };
 	const void *to = family == AF_INET ? (void *)&to4 : (void *)&to6;
 	socklen_t size = family == AF_INET ? sizeof(to4) : sizeof(to6);
 	int receiver = socket(family, SOCK_DGRAM, 0);
@@ -113,6 +121,83 @@ static int open_sender(void)
 	if (receiver < 0 || sender < 0 ||
 	    setsockopt(receiver, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) ||
 	    bind(receiver, to, size) || connect(sender, to, size))
+		err(1, "socket");
+	return sender;
+}
+
+struct super_packet {
+	struct virtio_net_hdr gso;
+	struct ethhdr ether;
+	struct iphdr ip;
+	struct tcphdr tcp;
+	char payload[65000];
+} __attribute__((packed));
+
+static void write_setting(const char *name)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/lo/%s", name);
+	file = fopen(path, "w");
+	if (!file || fputs("1", file) < 0 || fclose(file))
+		err(1, "%s", path);
+}
+
+/* To a listener, which takes no segment that neither acknowledges nor begins anything. */
+static size_t make_super_packet(struct super_packet *packet)
+{
+	size_t size = offsetof(struct super_packet, payload) + segments * PAYLOAD;
+	size_t headers = sizeof(packet->ip) + sizeof(packet->tcp);
+	uint16_t words[sizeof(packet->ip) / 2];
+	uint32_t sum = 0;
+	unsigned int i;
+
+	if (segments * PAYLOAD > sizeof(packet->payload))
+		errx(2, "-s: %u segments", segments);
+	packet->gso.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	packet->gso.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	packet->gso.gso_size = PAYLOAD;
+	packet->gso.hdr_len = sizeof(packet->ether) + headers;
+	packet->gso.csum_start = sizeof(packet->ether) + sizeof(packet->ip);
+	packet->gso.csum_offset = offsetof(struct tcphdr, check);
+	packet->ether.h_proto = htons(ETH_P_IP);
+	packet->ip.version = 4;
+	packet->ip.ihl = 5;
+	packet->ip.ttl = 64;
+	packet->ip.protocol = IPPROTO_TCP;
+	packet->ip.tot_len = htons(headers + segments * PAYLOAD);
+	packet->ip.saddr = htonl(INADDR_LOOPBACK + 1);
+	packet->ip.daddr = htonl(INADDR_LOOPBACK);
+	memcpy(words, &packet->ip, sizeof(words));
+	for (i = 0; i < sizeof(words) / 2; i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	packet->ip.check = ~(sum + (sum >> 16));
+	packet->tcp.source = htons(PORT + 1);
+	packet->tcp.dest = htons(PORT);
+	packet->tcp.doff = sizeof(packet->tcp) / 4;
+	return size;
+}
+
+static int open_super_sender(void)
+{
+	struct sockaddr_ll lo = { .sll_family = AF_PACKET,
+				  .sll_ifindex = if_nametoindex("lo") };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(PORT) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int sender = socket(AF_PACKET, SOCK_RAW, 0);
+	int on = 1;
+
+	/* Packets from an address of this machine, that come with no route. */
+	write_setting("accept_local");
+	write_setting("route_localnet");
+	if (listener < 0 || bind(listener, (void *)&to, sizeof(to)) ||
+	    listen(listener, 1) || sender < 0 ||
+	    setsockopt(sender, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) ||
+	    bind(sender, (void *)&lo, sizeof(lo)))
 		err(1, "socket");
 	return sender;
 }
@@ -136,13 +221,16 @@ static nfds_t open_counters(struct pollfd **counters)
 
 static void generate(void)
 {
-	static const char payload[PAYLOAD];
+	static struct super_packet super;
+	static const char small[PAYLOAD];
+	const void *payload = segments ? (void *)&super : small;
+	ssize_t size = segments ? make_super_packet(&super) : sizeof(small);
 	uint64_t window = 0, last, start;
 	uint64_t *all = calloc(packets, sizeof(*all)), *same = calloc(packets, sizeof(*same));
 	unsigned int run, i, sames;
 	struct pollfd *counters = NULL;
 	nfds_t counted = open_counters(&counters);
-	int fd = open_sender();
+	int fd = segments ? open_super_sender() : open_sender();
 	bool stays, stayed;
 
 	for (run = 0; run < runs; run++) {
@@ -160,7 +248,7 @@ static void generate(void)
 					;
 			}
 			start = __rdtsc();
-			if (send(fd, payload, sizeof(payload), 0) != sizeof(payload))
+			if (send(fd, payload, size, 0) != size)
 				err(1, "send");
 			start = __rdtsc() - start;
 			last = window;
@@ -179,6 +267,8 @@ static void generate(void)
 			report("same", same, sames);
 	}
 	printf("sent %u\n", runs * (warm_up + packets));
+	if (segments)
+		printf("segments %u\n", segments);
 }
 
 static void drain(const char *path)
@@ -259,10 +349,11 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	int c, cpu = 0;
 
-	while ((c = getopt(argc, argv, "6Pc:n:w:r:p:g:i:R:S:")) != -1)
+	while ((c = getopt(argc, argv, "6Ps:c:n:w:r:p:g:i:R:S:")) != -1)
 		switch (c) {
 		case '6': family = AF_INET6; break;
 		case 'P': polls = true; break;
+		case 's': segments = atoi(optarg); break;
 		case 'c': cpu = atoi(optarg); break;
 		case 'n': packets = atoi(optarg); break;
 		case 'w': warm_up = atoi(optarg); break;
