@@ -59,7 +59,7 @@ static int pktstat_clock_was_set(struct notifier_block *notifier,
 		.mult		= mono->mult,
 		.nominal_mult	= mono->clock->mult,
 		.shift		= mono->shift,
-		.khz		= pktstat_ticks_khz(),
+		.khz		= pktstat_ticks_khz(mono->clock),
 		.goes_by_ticks	= pktstat_goes_by_ticks(mono->clock),
 	};
 

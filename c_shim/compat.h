@@ -96,7 +96,11 @@ static inline int pktstat_ftrace_filter(struct ftrace_ops *ops,
 }
 #endif
 
-/* Whether the fast path's ticks keep time: the kernel trusts its own TSC. */
+/*
+ * The fast path's ticks; how many of them a millisecond has, 0 where the kernel
+ * itself does not trust them; and whether @source counts them, so that what user
+ * space may read from them, Rust may too.
+ */
 #ifdef CONFIG_X86_64
 #include <asm/msr.h>
 #include <asm/tsc.h>
@@ -105,15 +109,34 @@ static inline u64 pktstat_ticks(void)
 	return rdtsc();
 }
 
-static inline u32 pktstat_ticks_khz(void)
-{
-	return check_tsc_unstable() ? 0 : tsc_khz;
-}
-
-/* What user space may read from the TSC, Rust may too. */
 static inline bool pktstat_goes_by_ticks(const struct clocksource *source)
 {
 	return source->vdso_clock_mode == VDSO_CLOCKMODE_TSC;
+}
+
+static inline u32 pktstat_ticks_khz(const struct clocksource *source)
+{
+	return check_tsc_unstable() ? 0 : tsc_khz;
+}
+#elif defined(CONFIG_ARM64)
+#include <asm/sysreg.h>
+static inline u64 pktstat_ticks(void)
+{
+	return read_sysreg(cntvct_el0);
+}
+
+/* Not where the counter has an erratum: then its readers work around it. */
+static inline bool pktstat_goes_by_ticks(const struct clocksource *source)
+{
+	return source->vdso_clock_mode == VDSO_CLOCKMODE_ARCHTIMER ||
+	       source->vdso_clock_mode == VDSO_CLOCKMODE_ARCHTIMER_NOCOMPAT;
+}
+
+static inline u32 pktstat_ticks_khz(const struct clocksource *source)
+{
+	u64 hz = read_sysreg(cntfrq_el0);
+
+	return pktstat_goes_by_ticks(source) ? (u32)hz / 1000 : 0;
 }
 #else
 static inline u64 pktstat_ticks(void)
@@ -121,14 +144,14 @@ static inline u64 pktstat_ticks(void)
 	return 0;
 }
 
-static inline u32 pktstat_ticks_khz(void)
-{
-	return 0;
-}
-
 static inline bool pktstat_goes_by_ticks(const struct clocksource *source)
 {
 	return false;
+}
+
+static inline u32 pktstat_ticks_khz(const struct clocksource *source)
+{
+	return 0;
 }
 #endif
 

@@ -45,6 +45,17 @@ void pktstat_rs_destroy(void *net_state, const void *info);
 void *pktstat_rs_net_init(struct proc_dir_entry *dir);
 void pktstat_rs_net_exit(void *net_state);
 
+/* How a CPU's block begins: what the fast path reads, and adds packets to. */
+struct pktstat_tally {
+	__u64 base_ticks;
+	__u64 span_ticks;
+	__u64 recent;
+};
+
+/* See src/stat/tally.rs and src/stat/cpu.rs, which are held to these. */
+#define PKTSTAT_RECENT_FRAME_BIT 40
+#define PKTSTAT_WIRE_TICKS_BIT 63
+
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
  * whichever CPU that is, then Rust on its block, with ticks read there.

@@ -3,7 +3,10 @@
 //!
 //! Everything but `kernel` and `module` is pure and is a library to the tools and to the host's tests.
 #![no_std]
-#![cfg_attr(target_os = "none", feature(asm_goto_with_outputs))]
+#![cfg_attr(
+    all(target_os = "none", target_arch = "x86_64"),
+    feature(asm_goto_with_outputs)
+)]
 // What the gates refuse in the object, said where it is written; and sums that may wrap are spelled
 // so, for there is no overflow check in a kernel. Tests may panic.
 #![cfg_attr(

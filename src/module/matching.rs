@@ -6,13 +6,9 @@ use crate::abi::{Info, FLAG_WIRE};
 use crate::kernel::clock::CLOCK;
 use crate::kernel::percpu::PerCpu;
 use crate::kernel::sys;
-#[cfg(target_arch = "x86_64")]
 use crate::stat::cpu::WIRE_TICKS;
-use crate::stat::tally::{recent_packet, RECENT_FRAMES_MAX};
-#[cfg(target_arch = "x86_64")]
-use crate::stat::tally::{Tally, RECENT_FRAME_BIT};
+use crate::stat::tally::{recent_packet, Tally, RECENT_FRAMES_MAX, RECENT_FRAME_BIT};
 use core::ffi::c_void;
-#[cfg(target_arch = "x86_64")]
 use core::mem::offset_of;
 
 /// The match callback. Always true.
@@ -89,7 +85,7 @@ unsafe fn is_gso(skb: *const sys::sk_buff) -> bool {
 /// How the fast path ended.
 #[cfg_attr(
     not(target_arch = "x86_64"),
-    expect(dead_code, reason = "without ticks, each packet is late")
+    expect(dead_code, reason = "the shim has the fast path, or none")
 )]
 enum Fast {
     /// The packet is counted.
@@ -105,7 +101,7 @@ enum Fast {
 /// How it ended for a counter with `--wire`; see [`Fast`].
 #[cfg_attr(
     not(target_arch = "x86_64"),
-    expect(dead_code, reason = "without ticks, each packet is late")
+    expect(dead_code, reason = "the shim has the fast path, or none")
 )]
 enum Wire {
     Counted,
@@ -222,7 +218,7 @@ unsafe fn since_base(block: u64) -> (u64, u64) {
     (since, base)
 }
 
-/// Without ticks that an instruction reads, each packet asks the kernel's clock.
+/// Elsewhere the shim has a fast path of its own, or none, and what comes here is late.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 unsafe fn count_fast(_block: u64, len: u32) -> Fast {
@@ -282,8 +278,15 @@ unsafe extern "C" fn pktstat_rs_count_segments(block: u64, frames: u64, bytes: u
     unsafe { finish_wire(ended, block, frames, bytes) }
 }
 
-#[cfg(target_arch = "x86_64")]
 const _: () = assert!(Block::TALLY_OFFSET == 0);
+// What the shim's fast path assumes.
+const _: () = assert!(
+    offset_of!(Tally, base_ticks) == offset_of!(sys::pktstat_tally, base_ticks)
+        && offset_of!(Tally, span_ticks) == offset_of!(sys::pktstat_tally, span_ticks)
+        && offset_of!(Tally, recent) == offset_of!(sys::pktstat_tally, recent)
+        && RECENT_FRAME_BIT == sys::PKTSTAT_RECENT_FRAME_BIT
+        && WIRE_TICKS == 1 << sys::PKTSTAT_WIRE_TICKS_BIT
+);
 
 /// Counts a packet of `bytes` that came after the deadline.
 ///
