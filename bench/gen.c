@@ -4,7 +4,7 @@
  * gen -R DATA [-n READS]
  * gen -S DIRECTORY [-n TIMES]
  *
- * Sends datagrams to itself over lo and brackets each send with the time stamp counter. The
+ * Sends datagrams to itself over lo and brackets each send with readings of the ticks. The
  * receiver's socket filter drops them, so a packet goes all the way (OUTPUT, lo, softirq, ingress,
  * INPUT, UDP's lookup) and no task is woken.
  *
@@ -37,6 +37,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __x86_64__
 #include <x86intrin.h>
+#endif
 
 #define PAYLOAD 100
 #define PORT 9999
@@ -54,6 +57,19 @@
 #define NEAR 2
 /* Dearer than the cheapest by more: an interrupt came. */
 #define INTERRUPT 2000
+
+/* What counts an instruction as one, in the machine that this is for. */
+static uint64_t ticks(void)
+{
+#ifdef __x86_64__
+	return __rdtsc();
+#else
+	uint64_t now;
+
+	asm volatile("mrs %0, cntvct_el0" : "=r"(now));
+	return now;
+#endif
+}
 
 static int family = AF_INET;
 static unsigned int segments, packets = 1000, warm_up = 64, runs = 4, idle;
@@ -242,15 +258,15 @@ static void generate(void)
 			if (counted && poll(counters, counted, 0) < 0)
 				err(1, "poll");
 			if (gap) {
-				start = __rdtsc();
+				start = ticks();
 				start += gap - start % gap;
-				while (__rdtsc() < start)
+				while (ticks() < start)
 					;
 			}
-			start = __rdtsc();
+			start = ticks();
 			if (send(fd, payload, size, 0) != size)
 				err(1, "send");
-			start = __rdtsc() - start;
+			start = ticks() - start;
 			last = window;
 			window = period ? now() / period : 0;
 			/* The packet before may have been counted before its window ended. */
@@ -287,16 +303,16 @@ static void drain(const char *path)
 	for (got = 0; got < 1 || text[0] != '\n';)
 		if ((got = read(fd, text, 1)) < 1)
 			errx(1, "%s: no header", path);
-	start = __rdtsc();
+	start = ticks();
 	got = read(fd, text, size);
-	end = __rdtsc();
+	end = ticks();
 	for (at = 0; at < got; at++)
 		rows += text[at] == '\n';
 	printf("rows %u %lu\n", rows, end - start);
 	for (i = 0; i < packets; i++) {
-		start = __rdtsc();
+		start = ticks();
 		got = read(fd, text, size);
-		empty[i] = __rdtsc() - start;
+		empty[i] = ticks() - start;
 		if (got)
 			errx(1, "%s: more rows", path);
 	}
@@ -329,15 +345,15 @@ static void write_statistics(const char *path)
 	if (n != FIELDS || all < 0)
 		errx(1, "%s: %u files", path, n);
 	for (i = 0; i < packets; i++) {
-		start = __rdtsc();
+		start = ticks();
 		for (k = 0; k < FIELDS; k++)
 			if (pwrite(fds[k], value, sizeof(value) - 1, 0) < 0)
 				err(1, "write");
-		single[i] = __rdtsc() - start;
-		start = __rdtsc();
+		single[i] = ticks() - start;
+		start = ticks();
 		if (pwrite(all, lines, strlen(lines), 0) < 0)
 			err(1, "all");
-		batch[i] = __rdtsc() - start;
+		batch[i] = ticks() - start;
 	}
 	report("single", single, packets);
 	report("batch", batch, packets);
