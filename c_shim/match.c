@@ -265,6 +265,7 @@ static notrace bool pktstat_mt(const struct sk_buff *skb,
 		return count_slowly(skb, par, is_counted);
 	return true;
 }
+
 /*
  * Where the kernel checks what it calls through a pointer (kCFI), it looks for
  * a hash that only its own compiler puts before a function.

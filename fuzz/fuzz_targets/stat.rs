@@ -53,7 +53,8 @@ impl Bytes<'_> {
         Make {
             cpus: 1 + usize::from(byte & 3),
             samples: 1 + usize::from(byte >> 2 & 7) * usize::from(byte >> 5),
-            fifo: 1 + usize::from(byte >> 2 & 7) * usize::from(byte >> 5) / (1 + usize::from(shape >> 6)),
+            fifo: 1 + usize::from(byte >> 2 & 7) * usize::from(byte >> 5)
+                / (1 + usize::from(shape >> 6)),
             period_ns: [1_000, 7_001, 100_000_000, HOUR_NS][usize::from(shape & 3)],
             khz: [0, 1_000_000, 2_593_906, 2_593_906][usize::from(shape >> 2 & 3)],
             wire: shape >> 4 & 3 == 3,
