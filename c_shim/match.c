@@ -47,37 +47,36 @@ struct pktstat_net {
 	void *state;
 };
 
+/*
+ * Calls Rust with this CPU's block and ticks that were read on this CPU. On
+ * PREEMPT_RT interrupts are off too: it is short, and neither softirqs nor
+ * tasks get in.
+ */
+#define on_block(block, function, ...)				\
+do {									\
+	unsigned long flags;						\
+									\
+	local_irq_save(flags);						\
+	function(this_cpu_ptr(pktstat_to_percpu(block)),		\
+		 pktstat_ticks(), __VA_ARGS__);				\
+	local_irq_restore(flags);					\
+} while (0)
+
 bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
 {
-	unsigned long flags;
-
-	/* On PREEMPT_RT too: short, and neither softirqs nor tasks get in. */
-	local_irq_save(flags);
-	pktstat_rs_roll_over(this_cpu_ptr(pktstat_to_percpu(block)),
-			     pktstat_ticks(), skb->len);
-	local_irq_restore(flags);
+	on_block(block, pktstat_rs_roll_over, skb->len);
 	return true;
 }
 
 bool pktstat_shim_roll_over_wire(void *block, u64 frames, u64 bytes)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	pktstat_rs_roll_over_wire(this_cpu_ptr(pktstat_to_percpu(block)),
-				  pktstat_ticks(), frames, bytes);
-	local_irq_restore(flags);
+	on_block(block, pktstat_rs_roll_over_wire, frames, bytes);
 	return true;
 }
 
 bool pktstat_shim_recount(void *block, u64 frames, u64 bytes)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	pktstat_rs_recount(this_cpu_ptr(pktstat_to_percpu(block)),
-			   pktstat_ticks(), frames, bytes);
-	local_irq_restore(flags);
+	on_block(block, pktstat_rs_recount, frames, bytes);
 	return true;
 }
 
@@ -143,7 +142,10 @@ static unsigned int headers_of(const struct sk_buff *skb)
 	return at - skb_network_offset(skb) + transport_length(skb, at);
 }
 
-/* The same, of most: TCP over IPv4 without options or tunnels; 0: another. */
+/*
+ * The same, of most: TCP over IPv4 without options or tunnels; 0: another. The
+ * network header's first byte is in the linear part wherever there are rules.
+ */
 static unsigned int usual_headers_of(const struct sk_buff *skb)
 {
 	const u8 *ip = skb_network_header(skb);
