@@ -95,6 +95,7 @@ test-vm: ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/configs
 	@tests/vm/selftest
 	@tests/vm/run_parallel 6.12 6.1 -- all
+	@tests/vm/run -k 6.12 -l servers servers
 	@$(call conservation,15)
 	@tests/iptables_test
 	@bench/gate
