@@ -9,7 +9,7 @@ use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::ring::{Closed, Taken};
-use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -21,7 +21,6 @@ struct Wanted(Cell<u32>);
 
 impl Timer for Wanted {
     fn start(&self, _in_ns: u64) {}
-    fn wake(&self) {}
     fn collect(&self) {
         self.0.set(self.0.get() + 1);
     }
@@ -79,7 +78,7 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
     let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
     let cpu = &cpus[0];
     let add = |bytes: u64| {
-        let packet = 1 << RECENT_FRAME_BIT | bytes;
+        let packet = recent_packet(1, bytes);
         cpu.tally().recent.fetch_add(packet, Ordering::Relaxed);
     };
 

@@ -22,7 +22,7 @@ use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::gate::Gate;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
-use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -44,7 +44,6 @@ impl Timer for Alarm {
     fn start(&self, _in_ns: u64) {
         self.started.fetch_add(1, Real::Relaxed);
     }
-    fn wake(&self) {}
     fn collect(&self) {
         self.wanted.fetch_add(1, Ordering::AcqRel);
     }
@@ -129,7 +128,7 @@ impl Counter {
     /// The fast path's addition.
     fn add(&self, cpu: usize) {
         let recent = &self.cpus[cpu].tally().recent;
-        recent.fetch_add(1 << RECENT_FRAME_BIT | BYTES, Ordering::Relaxed);
+        recent.fetch_add(recent_packet(1, BYTES), Ordering::Relaxed);
     }
 }
 

@@ -21,7 +21,7 @@ use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
-use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -43,7 +43,6 @@ struct Wanted(AtomicBool);
 
 impl Timer for Wanted {
     fn start(&self, _in_ns: u64) {}
-    fn wake(&self) {}
     fn collect(&self) {
         self.0.store(true, Real::Release);
     }
@@ -155,7 +154,7 @@ impl Counter {
                     .wrapping_add(1);
                 let bytes = 40 + (random >> 54);
                 if cpu.tally().is_in_time(ticks) {
-                    let packet = 1 << RECENT_FRAME_BIT | bytes;
+                    let packet = recent_packet(1, bytes);
                     cpu.tally().recent.fetch_add(packet, Ordering::Relaxed);
                 } else {
                     self.count(cpu, bytes);

@@ -6,7 +6,7 @@ use crate::kernel::clock::CLOCK;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::log;
 use crate::kernel::memory::{Arc, Array, Boxed};
-use crate::kernel::mutex::{Mutex, Rank};
+use crate::kernel::mutex::{Guard, Mutex, Rank};
 use crate::kernel::percpu::{possible_cpus, PerCpu};
 use crate::kernel::sys;
 use crate::kernel::timer::Timer;
@@ -57,10 +57,6 @@ pub struct Deferred {
 impl cpu::Timer for Deferred {
     fn start(&self, in_ns: u64) {
         self.timer.start(in_ns);
-    }
-
-    fn wake(&self) {
-        self.timer.wake();
     }
 
     fn collect(&self) {
@@ -213,17 +209,21 @@ impl Counter {
 
     /// Collects what its CPUs have closed.
     pub fn collect(&self) {
-        let mut collector = self.collector.lock();
-        collector.collect(&self.shared, &self.blocks, &Host);
+        drop(self.collector(true));
     }
 
-    /// Rows of `data`: see [`collector::Collector::take_rows`]. `collect`: what has closed meanwhile too.
-    pub fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
+    /// The collector. `collect`: with what its CPUs have closed meanwhile too.
+    fn collector(&self, collect: bool) -> Guard<'_, Collector> {
         let mut collector = self.collector.lock();
         if collect {
             collector.collect(&self.shared, &self.blocks, &Host);
         }
-        collector.take_rows(last, rows)
+        collector
+    }
+
+    /// Rows of `data`: see [`collector::Collector::take_rows`]. `collect`: what has closed meanwhile too.
+    pub fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
+        self.collector(collect).take_rows(last, rows)
     }
 
     /// See [`collector::Collector::give_back`].
@@ -240,18 +240,12 @@ impl Counter {
 
     /// Where an open `history` begins.
     pub fn oldest(&self) -> Position {
-        let mut collector = self.collector.lock();
-        collector.collect(&self.shared, &self.blocks, &Host);
-        collector.oldest()
+        self.collector(true).oldest()
     }
 
     /// Rows of `history`: see [`collector::Collector::read_rows`]. `collect`: what has closed meanwhile too.
     pub fn read_rows(&self, collect: bool, position: &mut Position, rows: &mut [Taken]) -> usize {
-        let mut collector = self.collector.lock();
-        if collect {
-            collector.collect(&self.shared, &self.blocks, &Host);
-        }
-        collector.read_rows(position, rows)
+        self.collector(collect).read_rows(position, rows)
     }
 
     /// See [`collector::Collector::poll_history`].
@@ -262,9 +256,7 @@ impl Counter {
 
     /// What its file says.
     pub fn status(&self) -> Status {
-        let mut collector = self.collector.lock();
-        collector.collect(&self.shared, &self.blocks, &Host);
-        let standing = collector.standing();
+        let standing = self.collector(true).standing();
         Status {
             period_ns: self.rule.period_ns.get(),
             samples: self.rule.samples.get().into(),

@@ -13,8 +13,6 @@ use core::ops::Deref;
 pub trait Timer {
     /// Wakes those who poll the counter in `in_ns`, unless it will do so sooner. Any context.
     fn start(&self, in_ns: u64);
-    /// Wakes them now. Any context but a hard interrupt.
-    fn wake(&self);
     /// Has what the CPUs have closed collected soon, by a task. Any context.
     fn collect(&self);
 }
@@ -57,6 +55,12 @@ impl<T: Timer> Shared<T> {
     /// See [`WakeRequest`].
     pub fn request(&self) -> &WakeRequest {
         &self.request
+    }
+
+    /// `moment`, in the ticks of its tallies.
+    fn of_tallies(&self, moment: Moment) -> Moment {
+        let ticks = moment.ticks ^ self.ticks_shift;
+        Moment { ticks, ..moment }
     }
 
     /// What is to be done later.
@@ -142,8 +146,7 @@ where
     /// Counts `frames` and `bytes`, closes the window if it has ended, and sets the fast path's
     /// deadline.
     pub fn count<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
-        let ticks = moment.ticks ^ self.link.ticks_shift;
-        self.count_as(clock, Moment { ticks, ..moment }, frames, bytes);
+        self.count_as(clock, self.link.of_tallies(moment), frames, bytes);
     }
 
     /// The same for a packet of `bytes`, where a packet is a frame: not with `--wire`.
@@ -166,10 +169,9 @@ where
     pub fn recount<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
         let shared: &Shared<T> = &self.link;
         let closing = self.closing(shared);
-        let ticks = moment.ticks ^ shared.ticks_shift;
-        let moment = Moment { ticks, ..moment };
+        let moment = shared.of_tallies(moment);
         if let Some(rest_ns) = self.tally.recount(&closing, moment, frames, bytes) {
-            self.tally.set_base(ticks);
+            self.tally.set_base(moment.ticks);
             self.set_span(shared, clock, rest_ns);
         }
     }

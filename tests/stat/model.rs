@@ -227,15 +227,17 @@ struct Alarm {
     wanted: Cell<bool>,
 }
 
+impl Alarm {
+    fn wake(&self) {
+        self.at.set(Some(self.mono_ns.get()));
+    }
+}
+
 impl Timer for Alarm {
     fn start(&self, in_ns: u64) {
         assert!(in_ns <= self.longest_ns);
         let at = self.mono_ns.get() + in_ns;
         self.at.set(Some(self.at.get().unwrap_or(at).min(at)));
-    }
-
-    fn wake(&self) {
-        self.at.set(Some(self.mono_ns.get()));
     }
 
     fn collect(&self) {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use xt_pktstat::stat::clock::{Clock as WallClock, Line, RealTime};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::tally::RECENT_FRAME_BIT;
+use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::window::Window;
 
 const PERIOD_NS: u64 = 1_000_000;
@@ -65,7 +65,6 @@ struct NoTimer;
 
 impl Timer for NoTimer {
     fn start(&self, _in_ns: u64) {}
-    fn wake(&self) {}
     fn collect(&self) {}
 }
 
@@ -133,7 +132,7 @@ impl Design for PerCpu {
         let recent = tally.recent.load(Relaxed);
         tally
             .recent
-            .store(recent + (1 << RECENT_FRAME_BIT | len), Relaxed);
+            .store(recent + recent_packet(1, len), Relaxed);
     }
 }
 
