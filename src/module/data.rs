@@ -94,8 +94,8 @@ impl Open {
         is_ready || is_gone || !reader.delivery.pending().is_empty()
     }
 
-    /// For a reader who has come to the end: whoever polls is woken when the next row is ready. A
-    /// multishot poll of io_uring does not ask again after it was woken.
+    /// Called at the end of the rows: sets the timer that wakes the pollers when the next row is ready.
+    /// A multishot poll of io_uring does not call the poll callback again after it was woken.
     fn ask_for_pollers(&self) {
         let timer = self.counter.0.timer();
         if timer.is_polled() && self.poll(&self.reader.lock()) {

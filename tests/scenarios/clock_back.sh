@@ -96,7 +96,7 @@ wait $reader
 grep -v '^#' got >>"$(rows_file web)"
 conserved web OUTPUT 1
 
-claim "steps while all CPUs count lose nothing, and each is told of once"
+claim "steps while all CPUs count lose nothing, and each step back has one line"
 more_than() { (($(status_key web frames) > $1)); }
 for by in -3 -2 +1 -1; do
 	pids=() before=$(status_key web frames)

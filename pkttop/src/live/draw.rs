@@ -177,7 +177,7 @@ fn draw_worst(frame: &mut Frame<'_>, shown: &Shown, unit: Unit, area: Rect) {
     frame.render_widget(bars, area);
 }
 
-/// A window of which nobody knows how much it carried is told apart.
+/// Merged windows have a colour of their own: how much each of them carried is not known.
 fn style(row: &Window, threshold_bytes: f64) -> Style {
     if row.merged > 0 {
         MERGED
