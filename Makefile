@@ -44,8 +44,10 @@ build/libxt_pktstat.so: $(EXTENSION)
 build/pkttop: $(HALF) $(shell find pkttop -type f)
 	@scripts/tool $@
 
+# What packaging/debian/control builds with, and what every Debian package does.
+DEB_BUILD_NEEDS := build-essential dpkg-dev debhelper dh-dkms
 deb: ## Debian packages, in build/
-	@tests/setup dpkg-dev debhelper dh-dkms
+	@tests/setup $(DEB_BUILD_NEEDS)
 	@$(MAKE) --no-print-directory $(RUST_HALF) build/libxt_pktstat.so build/pkttop
 	@scripts/deb $(VERSION)
 
@@ -196,7 +198,7 @@ test-iptables: ## one extension in the iptables of each Debian suite, 1.8.7 to 1
 	@$(MAKE) --no-print-directory vm-6.12
 	@tests/iptables_versions
 
-DEB_NEEDS := debootstrap dpkg-dev debhelper dh-dkms lintian
+DEB_NEEDS := $(DEB_BUILD_NEEDS) debootstrap lintian
 test-deb: ## the packages: install, boot, rebuild, purge, in roots of bookworm and trixie (trixie not in `make test`: ten minutes more)
 	@tests/setup $(DEB_NEEDS)
 	@$(MAKE) --no-print-directory deb vm-6.12
