@@ -97,9 +97,14 @@ impl<'a> Writer<'a> {
         if high != first.number {
             first.set(high);
         }
-        let [head, tail] = first.words;
-        self.word(head, first.len.min(8));
-        self.word(tail, first.len.saturating_sub(8));
+        let rest = self.out.get_mut(self.written..).unwrap_or_default();
+        match rest.first_chunk_mut() {
+            Some(place) => {
+                *place = first.digits;
+                self.written = self.written.wrapping_add(first.len);
+            }
+            None => self.bytes(first.digits.get(..first.len).unwrap_or_default()),
+        }
         self.word(eight_digits(low), 8);
     }
 
@@ -129,19 +134,16 @@ impl<'a> Writer<'a> {
 #[derive(Default)]
 pub struct FirstDigits {
     number: u64,
-    words: [u64; 2],
+    digits: [u8; 16],
     len: usize,
 }
 
 impl FirstDigits {
     #[cold]
     fn set(&mut self, number: u64) {
-        let mut digits = [0; 16];
-        let mut writer = Writer::new(&mut digits);
+        let mut writer = Writer::new(&mut self.digits);
         writer.number(number);
         self.len = writer.written();
-        let digits = u128::from_le_bytes(digits);
-        self.words = [digits as u64, (digits >> 64) as u64];
         self.number = number;
     }
 }

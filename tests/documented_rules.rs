@@ -6,23 +6,16 @@ use std::fs;
 use std::num::NonZeroU64;
 use std::path::Path;
 use xt_pktstat::rule::{parse_name, parse_period, parse_samples};
-use xt_pktstat::stat::collector::fifo_windows;
-use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::ring::Closed;
+use xt_pktstat::stat::collector;
 
 const CPUS: u64 = 256;
 const MAX_MEMORY: u64 = 64 << 20;
-/// Bytes of a window in the counter, and in a CPU's FIFO.
-const WINDOW: u64 = 2 * size_of::<Closed>() as u64;
-const FIFO_WINDOW: u64 = size_of::<Slot>() as u64;
-/// Bytes that a CPU, and the counter, takes beside, rounded up.
-const BESIDE: u64 = 1024;
+/// Bytes that a CPU, and the counter, takes beside its windows, rounded up.
+const BESIDE: u64 = 2048;
 
 /// Bytes of a counter on so many CPUs.
 fn memory(period_ns: NonZeroU64, samples: u32, cpus: u64) -> u64 {
-    let fifo = u64::from(fifo_windows(period_ns, samples)) + 1;
-    let windows = u64::from(samples) + 1;
-    windows * WINDOW + BESIDE + cpus * (fifo * FIFO_WINDOW + BESIDE)
+    collector::memory(period_ns, samples, cpus) + BESIDE + cpus * BESIDE
 }
 
 #[test]

@@ -108,14 +108,10 @@ fn new_collector(samples: u32) -> Result<Boxed<Mutex<Collector>>> {
 impl Counter {
     /// How many bytes a counter of this rule takes.
     pub fn size(rule: &Rule) -> u64 {
-        let samples = rule.samples.get();
         let own = const { size_of::<Self>() + size_of::<Shared>() + size_of::<Mutex<Collector>>() };
-        let each = Array::<Cursor>::size(1).saturating_add(Array::<Slot>::size(slot_count(rule)));
-        (possible_cpus().count() as u64)
-            .saturating_mul(each)
+        let cpus = possible_cpus().count() as u64;
+        collector::memory(rule.period_ns, rule.samples.get(), cpus)
             .saturating_add(PerCpu::<Block>::size())
-            .saturating_add(Array::<Closed>::size(unread_windows(samples)))
-            .saturating_add(Array::<Closed>::size(samples as usize))
             .saturating_add(own as u64)
     }
 

@@ -8,13 +8,12 @@
 
 use super::cpu::{Shared, Timer};
 use super::drain::{behind, Cpus, Cursor, Drain, Totals};
+use super::fifo::Slot;
 use super::ring::{Closed, Position, Ring, Taken};
 use super::window::{Time, Window};
+use core::mem::size_of;
 use core::num::NonZeroU64;
 use core::ops::DerefMut;
-
-/// Windows that are collected at once, between two pauses.
-const BATCH: usize = 64;
 
 /// How long a CPU's FIFO must do, until the collector comes.
 const FIFO_NS: u64 = 20_000_000;
@@ -31,6 +30,17 @@ pub fn fifo_windows(period_ns: NonZeroU64, samples: u32) -> u32 {
 /// merged that do not fit.
 pub fn unread_windows(samples: u32) -> usize {
     (samples as usize).wrapping_add(1)
+}
+
+/// How many bytes the windows of a counter take, in its rings and on so many CPUs.
+pub fn memory(period_ns: NonZeroU64, samples: u32, cpus: u64) -> u64 {
+    let rings = (unread_windows(samples) as u64).saturating_add(samples.into());
+    let fifo = u64::from(fifo_windows(period_ns, samples)).wrapping_add(1);
+    let each = fifo
+        .wrapping_mul(size_of::<Slot>() as u64)
+        .wrapping_add(size_of::<Cursor>() as u64);
+    let rings = rings.saturating_mul(size_of::<Closed>() as u64);
+    rings.saturating_add(cpus.saturating_mul(each))
 }
 
 /// What a collector needs of where it runs.
@@ -87,17 +97,14 @@ where
     pub fn collect<T: Timer>(&mut self, shared: &Shared<T>, cpus: &impl Cpus, host: &impl Host) {
         self.drain
             .look(cpus, &mut self.cursors, shared.period_ns(), host.now());
-        let mut left = BATCH;
-        while let Some(taken) = self.drain.take(cpus, &mut self.cursors) {
-            self.history.put(&taken);
-            let is_merged = self.unread.put_or_merge(&taken);
-            let merged = taken.merged.wrapping_add(is_merged.into());
-            self.merged = self.merged.wrapping_add(merged);
-            left = left.wrapping_sub(1);
-            if left == 0 {
-                left = BATCH;
-                host.pause();
-            }
+        let (unread, history, merged) = (&mut self.unread, &mut self.history, &mut self.merged);
+        while self.drain.take(cpus, &mut self.cursors, |taken| {
+            history.put(taken);
+            let is_merged = unread.put_or_merge(taken);
+            let more = taken.merged.wrapping_add(is_merged.into());
+            *merged = merged.wrapping_add(more);
+        }) {
+            host.pause();
         }
     }
 
@@ -112,9 +119,21 @@ where
             .reduce(Window::earlier)
     }
 
-    /// Takes that row, if it is ready: one that comes later than it should may be of a window that
-    /// is still open.
+    /// Takes that row, if it is ready.
+    #[inline(always)]
     fn take_unread(&mut self, last: Option<Window>) -> Option<Taken> {
+        // Windows come to the ring one after the other, and ready: another one is later still.
+        let is_after_last = |front| last.is_none_or(|last: Window| last.is_before(front));
+        if self.returned.is_none() && self.unread.front().is_none_or(is_after_last) {
+            return self.unread.take();
+        }
+        self.take_merged(last)
+    }
+
+    /// Takes that row, if it is ready, where several windows may be in it: one that comes later than
+    /// it should may be of a window that is still open.
+    #[inline(never)]
+    fn take_merged(&mut self, last: Option<Window>) -> Option<Taken> {
         let window = self
             .next_unread(last)
             .filter(|window| self.drain.is_ready(*window))?;

@@ -32,6 +32,8 @@ pub struct Delivery<Text, Rows> {
     rows: Rows,
     row_count: usize,
     last: Option<Window>,
+    /// Of its timestamp.
+    first: FirstDigits,
 }
 
 impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<Text, Rows> {
@@ -50,6 +52,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
             rows,
             row_count: 0,
             last: None,
+            first: FirstDigits::default(),
         }
     }
 
@@ -98,7 +101,6 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
     /// The rows that were just taken, as text.
     fn write(&mut self, period_ns: NonZeroU64) {
         let mut writer = Writer::new(&mut self.text);
-        let mut first = FirstDigits::default();
         for taken in self.rows.get(..self.row_count).unwrap_or_default() {
             let epoch = taken.window.epoch();
             if self.last.is_some_and(|last| last.epoch() != epoch) {
@@ -107,7 +109,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
             if taken.merged != 0 {
                 append_merged(&mut writer, taken.merged);
             }
-            taken.row(period_ns).append(&mut writer, &mut first);
+            taken.row(period_ns).append(&mut writer, &mut self.first);
             self.last = Some(taken.window);
         }
         self.end = writer.written();

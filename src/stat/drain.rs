@@ -12,22 +12,26 @@ use super::window::{Time, Window};
 use core::num::NonZeroU64;
 use core::ops::Deref;
 
+/// Windows that are taken at once, between two pauses.
+pub const BATCH: usize = 32;
+
 /// No CPU's number.
 const NONE: u32 = u32::MAX;
 
 /// What was taken of one CPU.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Cursor {
+    seen: Snapshot,
     /// Frames and bytes that have been taken, ever, and the windows merged up to there.
     frames: u64,
     bytes: u64,
     merged: u64,
     tail: u32,
-    /// The next CPU in the list of those in which something is due.
+    /// Whether it is in the list of those in which something is due, the next one there, and the
+    /// oldest window in which something is still to be taken.
+    is_listed: bool,
     next: u32,
-    seen: Snapshot,
-    /// The oldest window in which something is still to be taken, and the windows merged up to there.
-    due: Option<(Mark, u64)>,
+    due: Window,
 }
 
 /// The CPUs of a counter: at each look the same, in the same order.
@@ -68,16 +72,18 @@ pub struct Totals {
 /// # Invariants
 ///
 /// Each cursor's totals are what was taken of its CPU: the windows taken are their sum. A CPU is in
-/// the list that begins at `first` exactly where its cursor has something due.
+/// the list that begins at `first` exactly where its cursor has something due, and `next` is the
+/// oldest window of those.
 pub struct Drain {
     /// The window that was open before the tallies were looked at.
     now: Window,
     /// The last window that was taken.
     last: Option<Window>,
-    /// The next one.
+    /// The oldest window in which something is due; of some CPUs it may have been taken.
     next: Option<Window>,
     /// The first CPU in which something is due: only those cost anything.
     first: u32,
+    batch: Batch,
 }
 
 impl Default for Drain {
@@ -87,18 +93,102 @@ impl Default for Drain {
             last: None,
             next: None,
             first: NONE,
+            batch: Batch {
+                first: Window::default(),
+                windows: 0,
+                counted: 0,
+                sums: [Sum::default(); BATCH],
+            },
         }
     }
 }
 
+/// What was taken of one window.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    frames: u64,
+    bytes: u64,
+    merged: u64,
+}
+
+/// The windows that are taken at once: each CPU's part of all of them, one CPU after the other.
+///
+/// # Invariants
+///
+/// Bit n of `counted` says that the window n after `first` has counts; the sums of the others are
+/// zero. `windows` is at most [`BATCH`].
+struct Batch {
+    first: Window,
+    windows: u64,
+    counted: u64,
+    sums: [Sum; BATCH],
+}
+
+impl Batch {
+    /// The window that counts of `window` come with; `None` where that is a later one.
+    #[inline(always)]
+    fn place(&self, window: Window) -> Option<usize> {
+        let behind_first = if window.is_before(self.first) {
+            0
+        } else {
+            window.since(self.first)
+        };
+        (behind_first < self.windows).then_some(behind_first as usize)
+    }
+
+    #[inline(always)]
+    fn add(&mut self, place: usize, frames: u64, bytes: u64, merged: u64) {
+        if let Some(sum) = self.sums.get_mut(place) {
+            sum.frames = sum.frames.wrapping_add(frames);
+            sum.bytes = sum.bytes.wrapping_add(bytes);
+            // Most often none are, and else the CPUs have merged the same windows.
+            if merged != 0 {
+                sum.merged = sum.merged.max(merged);
+            }
+            self.counted |= 1_u64.wrapping_shl(place as u32);
+        }
+    }
+
+    /// Takes the oldest window out of it.
+    #[inline(always)]
+    fn take(&mut self) -> Option<Taken> {
+        let place = self.counted.trailing_zeros();
+        let sum = core::mem::take(self.sums.get_mut(place as usize)?);
+        self.counted &= self.counted.wrapping_sub(1);
+        Some(Taken {
+            window: self.first.after(place.into()),
+            frames: sum.frames,
+            bytes: sum.bytes,
+            merged: sum.merged,
+        })
+    }
+}
+
 impl Cursor {
-    /// Whether something up to `mark` is still to be taken. A packet that was counted anew in a
-    /// later window can leave a mark behind what was taken with it: it comes with a later one.
-    fn is_due(&self, mark: &Mark) -> bool {
-        is_beyond(mark.frames, self.frames) && !is_beyond(self.bytes, mark.bytes)
+    /// Takes what is due up to `mark`, and the windows merged up to there, into `batch`. False where
+    /// that is of a later window, which is `due` then.
+    ///
+    /// A packet that was counted anew in a later window can leave a mark behind what was taken with
+    /// it: then nothing is due.
+    #[inline(always)]
+    fn take_up_to(&mut self, mark: &Mark, merged: u64, batch: &mut Batch) -> bool {
+        if !is_beyond(mark.frames, self.frames) || is_beyond(self.bytes, mark.bytes) {
+            return true;
+        }
+        let Some(place) = batch.place(mark.window) else {
+            self.due = mark.window;
+            return false;
+        };
+        let frames = mark.frames.wrapping_sub(self.frames);
+        let bytes = mark.bytes.wrapping_sub(self.bytes);
+        batch.add(place, frames, bytes, self.newly_merged(merged));
+        self.frames = mark.frames;
+        self.bytes = mark.bytes;
+        true
     }
 
     /// How many windows were merged up to where `merged` stands, of which nothing is known yet.
+    #[inline(always)]
     fn newly_merged(&mut self, merged: u64) -> u64 {
         if !is_beyond(merged, self.merged) {
             return 0;
@@ -106,41 +196,40 @@ impl Cursor {
         merged.wrapping_sub(core::mem::replace(&mut self.merged, merged))
     }
 
-    /// Looks for the oldest window of this CPU in which something is still to be taken.
-    fn find(&mut self, cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>) {
-        while let Some((mark, merged)) = fifo::front(cpu.slots(), self.seen.head, self.tail) {
-            if self.is_due(&mark) {
-                self.due = Some((mark, merged));
-                return;
-            }
-            self.newly_merged(merged);
-            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
-        }
-        let seen = (self.seen.mark, self.seen.merged);
-        self.due = Some(seen).filter(|(mark, _)| self.is_due(mark));
-    }
-
-    /// Takes all up to `mark`, which was due, into `taken`.
+    /// Takes what is due in `batch`'s windows. Returns whether something is due in a later one.
+    #[inline(always)]
     fn take(
         &mut self,
         cpu: &CpuCounter<impl Deref<Target = [Slot]>, impl Sized>,
-        (mark, merged): (Mark, u64),
-        taken: &mut Taken,
-    ) {
-        let frames = mark.frames.wrapping_sub(self.frames);
-        let bytes = mark.bytes.wrapping_sub(self.bytes);
-        taken.frames = taken.frames.wrapping_add(frames);
-        taken.bytes = taken.bytes.wrapping_add(bytes);
-        self.frames = mark.frames;
-        self.bytes = mark.bytes;
-        // Most often the CPUs have merged the same windows.
-        taken.merged = taken.merged.max(self.newly_merged(merged));
-        // It was the FIFO's, unless that is empty.
-        if self.tail != self.seen.head {
-            self.tail = cpu.tail().pop(cpu.slots(), self.tail);
+        batch: &mut Batch,
+    ) -> bool {
+        // What is written often is here, and not in memory.
+        let mut at = *self;
+        let slots = cpu.slots();
+        let is_all = loop {
+            let Some((mark, merged)) = fifo::front(slots, at.seen.head, at.tail) else {
+                // What the FIFO does not have is in the window that was open.
+                let seen = at.seen;
+                break at.take_up_to(&seen.mark, seen.merged, batch);
+            };
+            if !at.take_up_to(&mark, merged, batch) {
+                break false;
+            }
+            at.newly_merged(merged);
+            at.tail = fifo::after(at.tail, slots);
+        };
+        if at.tail != self.tail {
+            cpu.tail().set(at.tail);
         }
-        cpu.tail().set_taken(mark.frames);
-        self.find(cpu);
+        if at.frames != self.frames {
+            cpu.tail().set_taken(at.frames);
+        }
+        self.frames = at.frames;
+        self.bytes = at.bytes;
+        self.merged = at.merged;
+        self.tail = at.tail;
+        self.due = at.due;
+        !is_all
     }
 }
 
@@ -163,30 +252,62 @@ impl Drain {
         now: Time,
     ) {
         self.now = Window::at(now, period_ns);
-        self.first = NONE;
-        self.next = None;
-        for ((cpu, cursor), number) in cpus.each().zip(&mut *cursors).zip(0..) {
-            if !cpu.tally().is_as(&cursor.seen) {
-                cursor.seen = cpu.tally().snapshot();
-                cursor.find(cpu);
+        let mut is_changed = false;
+        let count = cursors.len();
+        let mut rest = cursors.iter_mut();
+        for cpu in cpus.each() {
+            let Some(cursor) = rest.next() else {
+                break;
+            };
+            // Most CPUs have counted nothing since.
+            if cpu.tally().is_as(&cursor.seen) {
+                continue;
             }
-            self.list(cursor, number);
+            cursor.seen = cpu.tally().snapshot();
+            is_changed = true;
+            if !cursor.is_listed {
+                cursor.is_listed = true;
+                let number = count.wrapping_sub(rest.len()).wrapping_sub(1);
+                // CAST: as many as there are CPUs.
+                self.list(cursor, number as u32);
+            }
+        }
+        if is_changed {
+            self.batch.windows = 0;
+            self.pass(cpus, cursors);
         }
     }
 
-    /// Puts a CPU into the list, if something is due in it.
+    /// Puts a CPU into the list.
     fn list(&mut self, cursor: &mut Cursor, number: u32) {
-        let Some((mark, _)) = cursor.due else { return };
-        let its = behind(self.last, mark.window);
-        self.next = Some(self.next.map_or(its, |next| next.earlier(its)));
         cursor.next = self.first;
         self.first = number;
+    }
+
+    /// Takes what is due in `batch`'s windows of each CPU in the list, and leaves those in it in which
+    /// more is due.
+    fn pass(&mut self, cpus: &impl Cpus, cursors: &mut [Cursor]) {
+        let mut number = core::mem::replace(&mut self.first, NONE);
+        let mut next: Option<Window> = None;
+        while let Some(cursor) = cursors.get_mut(number as usize) {
+            let Some(cpu) = cpus.get(number as usize) else {
+                break;
+            };
+            let after = cursor.next;
+            cursor.is_listed = cursor.take(cpu, &mut self.batch);
+            if cursor.is_listed {
+                next = Some(next.map_or(cursor.due, |next| next.earlier(cursor.due)));
+                self.list(cursor, number);
+            }
+            number = after;
+        }
+        self.next = next;
     }
 
     /// The window that is to be taken next, as far as seen at the last [`Drain::look`]; `None`
     /// where nothing is to come.
     pub fn next(&self) -> Option<Window> {
-        self.next
+        self.next.map(|next| behind(self.last, next))
     }
 
     /// Whether `window` can be taken: every CPU has left it. One of an older epoch was left when the
@@ -195,31 +316,25 @@ impl Drain {
         window.is_before(self.now)
     }
 
-    /// Takes the next window, if it is ready.
-    pub fn take(&mut self, cpus: &impl Cpus, cursors: &mut [Cursor]) -> Option<Taken> {
-        let window = self.next.filter(|window| self.is_ready(*window))?;
-        let mut taken = Taken {
-            window,
-            ..Taken::default()
+    /// Takes the next windows that are ready, [`BATCH`] at most, and calls `each` for those that have
+    /// counts, the oldest first. False where none is ready.
+    pub fn take(
+        &mut self,
+        cpus: &impl Cpus,
+        cursors: &mut [Cursor],
+        mut each: impl FnMut(&Taken),
+    ) -> bool {
+        let Some(next) = self.next().filter(|next| self.is_ready(*next)) else {
+            return false;
         };
-        let last = self.last.replace(window);
-        self.next = None;
-        let mut number = core::mem::replace(&mut self.first, NONE);
-        while let Some(cursor) = cursors.get_mut(number as usize) {
-            let Some(cpu) = cpus.get(number as usize) else {
-                break;
-            };
-            let after = cursor.next;
-            while let Some(due) = cursor.due {
-                if behind(last, due.0.window) != window {
-                    break;
-                }
-                cursor.take(cpu, due, &mut taken);
-            }
-            self.list(cursor, number);
-            number = after;
+        self.batch.first = next;
+        self.batch.windows = self.now.since(next).min(BATCH as u64);
+        self.pass(cpus, cursors);
+        while let Some(taken) = self.batch.take() {
+            self.last = Some(taken.window);
+            each(&taken);
         }
-        Some(taken)
+        true
     }
 
     /// What all CPUs counted since the counter was made, at the last [`Drain::look`].

@@ -62,7 +62,9 @@ pub struct Room {
     is_used_up: AtomicBool,
 }
 
-fn after(position: u32, slots: &[Slot]) -> u32 {
+/// The position after `position`.
+#[inline(always)]
+pub fn after(position: u32, slots: &[Slot]) -> u32 {
     let next = position.wrapping_add(1);
     if (next as usize) < slots.len() {
         next
@@ -111,6 +113,7 @@ pub fn set_merged(slots: &[Slot], head: u32, merged: u64) {
 
 /// Reader: the mark at `tail`, and how many windows had not fitted before it; `None` where `tail` has
 /// come to `head`.
+#[inline(always)]
 pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<(Mark, u64)> {
     if tail == head {
         return None;
@@ -167,11 +170,9 @@ impl Room {
 }
 
 impl Tail {
-    /// Reader: gives the slot at `position` back to the writer and returns the next position.
-    pub fn pop(&self, slots: &[Slot], position: u32) -> u32 {
-        let next = after(position, slots);
-        self.position.store(next, Ordering::Release);
-        next
+    /// Reader: gives the slots before `position` back to the writer.
+    pub fn set(&self, position: u32) {
+        self.position.store(position, Ordering::Release);
     }
 
     /// Reader: tells the writer how many frames have been taken.

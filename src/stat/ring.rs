@@ -78,7 +78,8 @@ pub struct Position {
 
 impl Position {
     /// The place after `closed`, which follows this one.
-    fn after(self, closed: Closed) -> Self {
+    #[inline(always)]
+    fn after(self, closed: &Closed) -> Self {
         Self {
             number: self.number.wrapping_add(1),
             frames: closed.frames,
@@ -91,8 +92,8 @@ impl Position {
 /// The ring. `Slots` has room for as many windows as it holds, which is at least one.
 pub struct Ring<Slots> {
     slots: Slots,
-    /// Where the oldest window is.
-    first: usize,
+    /// Where the next window goes; when the ring is full, the oldest one is there.
+    end: usize,
     len: usize,
     /// Before the oldest window.
     oldest: Position,
@@ -105,7 +106,7 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
     pub fn new(slots: Slots) -> Self {
         Self {
             slots,
-            first: 0,
+            end: 0,
             len: 0,
             oldest: Position::default(),
             newest: Position::default(),
@@ -132,28 +133,42 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
         self.newest.number != position.number
     }
 
-    /// Where in the slots the window after the first `skip` is; `skip` is at most `len`.
-    fn place(&self, skip: usize) -> usize {
-        let place = self.first.wrapping_add(skip);
-        place.checked_sub(self.slots.len()).unwrap_or(place)
+    /// Where in the slots the window is that `count` come after up to the newest, itself one of them;
+    /// `count` is at most `len`.
+    #[inline(always)]
+    fn place(&self, count: usize) -> usize {
+        let place = self.end.checked_sub(count);
+        place.unwrap_or_else(|| self.end.wrapping_add(self.slots.len()).wrapping_sub(count))
     }
 
     /// Puts `taken` behind the newest window. When the ring is full, its oldest window goes.
+    #[inline(always)]
     pub fn put(&mut self, taken: &Taken) {
-        if self.len == self.slots.len() {
-            self.drop_oldest();
+        if self.len < self.slots.len() {
+            return self.append(taken);
         }
-        self.append(taken);
+        // The oldest one is where this one goes.
+        if let Some(oldest) = self.slots.get(self.end) {
+            self.oldest = self.oldest.after(oldest);
+        }
+        self.write(taken);
     }
 
     /// Puts `taken` behind the newest window, or, when the ring is full, merges that one into it.
     /// Whether it did.
+    #[inline(always)]
     pub fn put_or_merge(&mut self, taken: &Taken) -> bool {
         if self.len < self.slots.len() {
             self.append(taken);
             return false;
         }
-        let place = self.place(self.len.wrapping_sub(1));
+        self.merge(taken);
+        true
+    }
+
+    /// Merges the newest window into `taken`, of which there is one.
+    fn merge(&mut self, taken: &Taken) {
+        let place = self.place(1);
         if let Some(slot) = self.slots.get_mut(place) {
             let others = u64::from(slot.merged).wrapping_add(taken.merged);
             let merged = u32::try_from(others.wrapping_add(1)).unwrap_or(u32::MAX);
@@ -168,31 +183,29 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
                 merged,
             };
         }
-        true
     }
 
-    /// There is a slot for it.
+    /// There is room.
+    #[inline(always)]
     fn append(&mut self, taken: &Taken) {
+        self.len = self.len.wrapping_add(1);
+        self.write(taken);
+    }
+
+    /// The place where the next window goes is free.
+    #[inline(always)]
+    fn write(&mut self, taken: &Taken) {
         let closed = Closed {
             window: taken.window,
             frames: self.newest.frames.wrapping_add(taken.frames),
             bytes: self.newest.bytes.wrapping_add(taken.bytes),
             merged: u32::try_from(taken.merged).unwrap_or(u32::MAX),
         };
-        let place = self.place(self.len);
-        if let Some(slot) = self.slots.get_mut(place) {
+        if let Some(slot) = self.slots.get_mut(self.end) {
             *slot = closed;
-            self.len = self.len.wrapping_add(1);
-            self.newest = self.newest.after(closed);
-        }
-    }
-
-    /// There is one.
-    fn drop_oldest(&mut self) {
-        if let Some(closed) = self.slots.get(self.first) {
-            self.oldest = self.oldest.after(*closed);
-            self.first = self.place(1);
-            self.len = self.len.wrapping_sub(1);
+            self.newest = self.newest.after(&closed);
+            let end = self.end.wrapping_add(1);
+            self.end = if end < self.slots.len() { end } else { 0 };
         }
     }
 
@@ -204,11 +217,12 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
         } else {
             *position
         };
-        let skip = at.number.wrapping_sub(self.oldest.number) as usize;
-        if skip >= self.len {
+        let count = self.newest.number.wrapping_sub(at.number) as usize;
+        // More than there are: a position of another ring.
+        if count == 0 || count > self.len {
             return None;
         }
-        let closed = *self.slots.get(self.place(skip))?;
+        let closed = self.slots.get(self.place(count))?;
         let missed = at.number.wrapping_sub(position.number);
         let after = at.after(closed);
         let taken = Taken {
@@ -222,18 +236,30 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
     }
 
     /// The window that [`Ring::take`] would return.
+    #[inline(always)]
     pub fn front(&self) -> Option<Window> {
-        if self.is_empty() {
+        if self.len == 0 {
             return None;
         }
-        self.slots.get(self.first).map(|closed| closed.window)
+        let closed = self.slots.get(self.place(self.len))?;
+        Some(closed.window)
     }
 
     /// Takes the oldest window out of the ring.
+    #[inline(always)]
     pub fn take(&mut self) -> Option<Taken> {
-        let mut position = self.oldest;
-        let taken = self.read(&mut position)?;
-        self.drop_oldest();
+        if self.len == 0 {
+            return None;
+        }
+        let closed = self.slots.get(self.place(self.len))?;
+        let taken = Taken {
+            window: closed.window,
+            frames: closed.frames.wrapping_sub(self.oldest.frames),
+            bytes: closed.bytes.wrapping_sub(self.oldest.bytes),
+            merged: closed.merged.into(),
+        };
+        self.oldest = self.oldest.after(closed);
+        self.len = self.len.wrapping_sub(1);
         Some(taken)
     }
 }

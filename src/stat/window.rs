@@ -110,6 +110,18 @@ impl Window {
         }
     }
 
+    /// How many windows it comes after `other`, which it is not before.
+    #[inline(always)]
+    pub fn since(self, other: Self) -> u64 {
+        self.0.wrapping_sub(other.0)
+    }
+
+    /// The window so many after it.
+    #[inline(always)]
+    pub fn after(self, windows: u64) -> Self {
+        Self(self.0.wrapping_add(windows))
+    }
+
     /// The window after it.
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
