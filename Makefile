@@ -176,7 +176,7 @@ mutants: ## whether tests see each small change to the pure code (hours): FILES=
 	@scripts/mutants $(if $(SHARD),--shard $(SHARD)) $(FILES)
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
-	@tests/setup
+	@tests/setup valgrind
 	@$(MAKE) --no-print-directory vm-6.12
 	@bench/all
 
