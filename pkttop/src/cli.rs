@@ -39,6 +39,7 @@ Examples:
   pkttop save -o web.csv web                   keep the windows that went by
   pkttop report --link 10G web.csv             its bursts
   pkttop plot web.csv -o web.svg               its picture
+  pkttop who --recipe web                      what to type to see who is in its bursts
   pkttop export --listen 127.0.0.1:9777        for Prometheus
   pkttop check && iptables-restore < rules     load the rules only where they work";
 
@@ -50,6 +51,28 @@ pub enum Command {
     Save(Save),
     /// Print the bursts and the percentiles of a recording
     Report(Report),
+    /// Say who was in each burst: the flows of the packets that -j NFLOG captures
+    ///
+    /// A rule counts, and sends the packets of its bursts to an NFLOG group; --recipe prints it. This
+    /// reads the group and prints, for each burst, when it was, how long, its peak and what the counter
+    /// counted in it, and the flows that its captured packets belong to, with their share of the
+    /// captured bytes.
+    ///
+    /// A burst is windows in a row with captured packets. Where the rule stands in OUTPUT or
+    /// POSTROUTING, or the kernel is older than 5.18, the kernel does not say when a packet passed: it
+    /// is taken to be of the first full window before its receipt, and the output says `estimated`.
+    ///
+    /// With --json, one object a line for each burst: counter, period_ns, timestamp_ns, duration_ns,
+    /// frames, bytes (of its windows), peak_timestamp_ns, peak_frames, peak_bytes, peak_bits_per_second
+    /// (of the fullest; null where the counter does not have it any more), merged_windows (which are in
+    /// none of these), captured_frames, captured_bytes, lost_frames, unreadable_frames, is_estimated,
+    /// other_frames, other_bytes (of flows beyond 65536), and flows, most bytes first: protocol, source,
+    /// source_port, destination, destination_port (null where there is none), frames, bytes, share (of
+    /// the captured bytes, 0 to 1).
+    ///
+    /// The file that -o writes is pcapng, for Wireshark and tshark too: packets from the IP header on,
+    /// and comments that say what the counter counted in their windows.
+    Who(Who),
     /// Draw a recording: load over time, the worst burst, the distribution
     Plot(Plot),
     /// Serve OpenMetrics for Prometheus
@@ -70,14 +93,29 @@ pub enum Command {
     },
 }
 
+/// Where counters are.
 #[derive(Args, Clone, Debug)]
-pub struct Reading {
+pub struct Place {
     /// Network namespace, as `ip netns` names it
     #[arg(short = 'N', long, value_name = "NETNS")]
     pub netns: Option<String>,
     /// Directory of the counters
     #[arg(long, hide = true, env = "PKTTOP_ROOT", default_value = crate::proc::ROOT, value_name = "DIR")]
     pub root: PathBuf,
+}
+
+impl Place {
+    /// The counters there.
+    pub fn directory(&self) -> Result<CounterDir> {
+        CounterDir::open(&self.root, self.netns.as_deref())
+    }
+}
+
+/// Where counters are, and how their rows are read.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
+    #[command(flatten)]
+    pub place: Place,
     /// Take the rows out of the counters, so that no other reader of `data` gets them
     #[arg(long)]
     pub consume: bool,
@@ -86,11 +124,11 @@ pub struct Reading {
 impl Reading {
     /// The counters there.
     pub fn directory(&self) -> Result<CounterDir> {
-        CounterDir::open(&self.root, self.netns.as_deref())
+        self.place.directory()
     }
 }
 
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub struct BurstArgs {
     /// A window is in a burst from this load on: bits per second (500M, 2.5G) or a share of --link
     /// (80%)
@@ -235,6 +273,48 @@ pub struct Report {
     /// One JSON array
     #[arg(short, long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Who {
+    /// The counter, by name or number; may be left out where there is one only
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The NFLOG group that the rule sends to
+    #[arg(short, long, value_name = "N", default_value_t = 5)]
+    pub group: u16,
+    /// Take this many bytes of each packet, from the IP header on
+    #[arg(short, long, value_name = "BYTES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(64..=65535))]
+    pub snaplen: u32,
+    /// Windows without a captured packet that do not end a burst
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub gap: u64,
+    /// Print this many flows of each burst; 0: all
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub flows: usize,
+    /// Stop after this many bursts
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Stop after this time (60s, 5m)
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Print one JSON object a line for each burst, with all of its flows
+    #[arg(short, long)]
+    pub json: bool,
+    /// Write the packets to a file, too: pcapng
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite FILE if it exists
+    #[arg(short, long, requires = "output")]
+    pub force: bool,
+    /// Read what -o wrote, and no group
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["name", "netns", "group", "snaplen", "time", "output"])]
+    pub input: Option<PathBuf>,
+    /// Print what to type for this counter, and end
+    #[arg(long, conflicts_with_all = ["input", "output", "json", "count", "time"])]
+    pub recipe: bool,
 }
 
 #[derive(Args, Debug)]

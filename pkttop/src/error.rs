@@ -54,6 +54,38 @@ pub enum UserError {
         /// What it says.
         line: String,
     },
+    /// There is no such counter whose bursts could be captured.
+    #[error("{}: no counter `{name}`{have}\nadd it, with a rule that sends its bursts here:\n{rule}", root.display())]
+    NoBursts {
+        /// Where the counters are.
+        root: PathBuf,
+        /// The one asked for.
+        name: String,
+        /// Those that are there.
+        have: String,
+        /// The rule.
+        rule: String,
+    },
+    /// Another program reads the NFLOG group.
+    #[error("NFLOG group {group}: it is read{holder} already, and has one reader only\nend that one, or take another group, in the rule too: --nflog-group N, and `pkttop who --group N`")]
+    GroupInUse {
+        /// The group.
+        group: u16,
+        /// `by process N (NAME)`, where it is known.
+        holder: String,
+    },
+    /// NFLOG groups are not for everybody.
+    #[error("NFLOG group {group}: reading it takes CAP_NET_ADMIN in this network namespace\nbecome root: sudo")]
+    NotNetAdmin {
+        /// The group.
+        group: u16,
+    },
+    /// The kernel does not have nfnetlink_log.
+    #[error("NFLOG cannot be read: {word}\nis nfnetlink_log there? load it: modprobe nfnetlink_log (CONFIG_NETFILTER_NETLINK_LOG)")]
+    NoNflog {
+        /// The kernel's word.
+        word: String,
+    },
     /// No such network namespace.
     #[error("{}: cannot enter network namespace `{name}`: {source}\nlist them: ip netns; entering takes root", file.display())]
     NoNetns {

@@ -24,6 +24,7 @@ mod signals;
 mod threshold;
 mod timeline;
 mod units;
+mod who;
 mod window;
 
 use clap::Parser;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Record(args)) => record::run(args),
         Some(Command::Save(args)) => save::run(args),
         Some(Command::Report(args)) => report::run(args),
+        Some(Command::Who(args)) => who::run(args),
         Some(Command::Plot(args)) => plot::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Check(args)) => match check::run(args) {

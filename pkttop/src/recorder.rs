@@ -94,7 +94,7 @@ impl<'a> Recorder<'a> {
         let host = output.host.clone();
         Ok(Recorder {
             path: &output.output,
-            host: host.unwrap_or_else(|| host_name(reading.netns.as_deref())),
+            host: host.unwrap_or_else(|| host_name(reading.place.netns.as_deref())),
             writer: recording::create(&output.output, output.force)?,
             tracks: Vec::new(),
         })

@@ -41,7 +41,7 @@ pub fn run(args: &Export) -> Result<()> {
         .with_context(|| format!("{}: cannot listen; another --listen ADDRESS?", args.listen))?;
     let address = listener.local_addr()?;
     let counters = Arc::new(Mutex::new(Counters::new(
-        reading.netns.clone(),
+        reading.place.netns.clone(),
         threshold.rate,
     )));
     let registry = metrics::registry(counters.clone());

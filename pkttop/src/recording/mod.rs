@@ -108,16 +108,15 @@ impl Format {
     }
 }
 
-/// Begins a recording.
-pub fn create(path: &Path, force: bool) -> Result<Box<dyn Writer>> {
-    let format = Format::of(path)?;
+/// Makes a file, and writes over one that is there only if `force` says so.
+pub fn create_file(path: &Path, force: bool) -> Result<File> {
     let mut options = OpenOptions::new();
     options
         .write(true)
         .create_new(!force)
         .create(true)
         .truncate(force);
-    let file = options.open(path).map_err(|error| match error.kind() {
+    options.open(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
             anyhow::anyhow!(
                 "{}: exists already\nname another, or --force to write over it",
@@ -125,7 +124,13 @@ pub fn create(path: &Path, force: bool) -> Result<Box<dyn Writer>> {
             )
         }
         _ => anyhow::Error::new(error).context(path.display().to_string()),
-    })?;
+    })
+}
+
+/// Begins a recording.
+pub fn create(path: &Path, force: bool) -> Result<Box<dyn Writer>> {
+    let format = Format::of(path)?;
+    let file = create_file(path, force)?;
     Ok(match format {
         Format::Csv => Box::new(csv::CsvWriter::new(file)),
         Format::Jsonl => Box::new(jsonl::JsonlWriter::new(file)),
