@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kstat: the hooks, and the files that start, stop and show it. */
 
+#include <linux/cpuhotplug.h>
 #include <linux/init.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -259,6 +260,24 @@ static const struct proc_ops nout_ops = {
 
 static struct kobject *sysfs_dir;
 static struct proc_dir_entry *proc_dir;
+static int cpu_state;
+
+/*
+ * Called by another CPU, with the lock of CPU hotplug held for writing: before
+ * anything runs on the CPU, and when nothing does any more. No CPU is kept
+ * from coming: without memory its packets are counted as `other`.
+ */
+static int cpu_comes(unsigned int cpu)
+{
+	pktstat_rs_kstat_cpu(rust_kstat, cpu, true);
+	return 0;
+}
+
+static int cpu_has_gone(unsigned int cpu)
+{
+	pktstat_rs_kstat_cpu(rust_kstat, cpu, false);
+	return 0;
+}
 
 static int __init create_proc_files(void)
 {
@@ -283,9 +302,16 @@ int __init pktstat_kstat_init(void)
 	rust_kstat = pktstat_rs_kstat_new();
 	if (!rust_kstat)
 		return -ENOMEM;
+	/* Calls cpu_comes() for those that are there. */
+	cpu_state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN,
+				      "net/xt_pktstat:prepare", cpu_comes,
+				      cpu_has_gone);
+	err = cpu_state;
+	if (err < 0)
+		goto err_kstat;
 	err = create_proc_files();
 	if (err)
-		goto err_kstat;
+		goto err_cpus;
 
 	err = -ENOMEM;
 	sysfs_dir = kobject_create_and_add("kstat", kernel_kobj);
@@ -300,6 +326,8 @@ err_sysfs:
 	kobject_put(sysfs_dir);
 err_proc:
 	proc_remove(proc_dir);
+err_cpus:
+	cpuhp_remove_state_nocalls(cpu_state);
 err_kstat:
 	pktstat_rs_kstat_free(rust_kstat);
 	return err;
@@ -311,5 +339,6 @@ void pktstat_kstat_exit(void)
 	sysfs_remove_file(sysfs_dir, &enabled_attr.attr);
 	kobject_put(sysfs_dir);
 	proc_remove(proc_dir);
+	cpuhp_remove_state_nocalls(cpu_state);
 	pktstat_rs_kstat_free(rust_kstat);
 }

@@ -101,7 +101,7 @@ void *pktstat_shim_percpu_on(void *block, int cpu);
 int pktstat_shim_next_cpu(int cpu);		/* possible ones; -1: no more */
 
 /* Lower ranks are taken before higher ones. */
-#define PKTSTAT_MUTEX_RANKS 4
+#define PKTSTAT_MUTEX_RANKS 5
 struct pktstat_mutex *pktstat_shim_mutex_new(__u32 rank);
 void pktstat_shim_mutex_free(struct pktstat_mutex *mutex);
 void pktstat_shim_lock(struct pktstat_mutex *mutex);
@@ -202,6 +202,8 @@ void *pktstat_rs_kstat_new(void);
 void pktstat_rs_kstat_free(void *kstat);
 bool pktstat_rs_kstat_enabled(void *kstat);
 int pktstat_rs_kstat_enable(void *kstat, bool enable);
+/* A CPU is about to come, or has gone: nothing runs there. */
+void pktstat_rs_kstat_cpu(void *kstat, int cpu, bool is_up);
 
 #define PKTSTAT_KSTAT_COUNTER_TEXT 11
 size_t pktstat_rs_kstat_counter(void *kstat, char *text);

@@ -11,7 +11,7 @@ const DEFAULT_ENTRIES: usize = 4096;
 fn what_a_cpu_takes_is_what_the_documents_say() {
     let bank = DEFAULT_ENTRIES * size_of::<FlowRow<Sent>>()
         + slots(DEFAULT_ENTRIES) * size_of::<IndexSlot>();
-    let words = format!("{} KiB for each possible CPU", 2 * bank / 1024);
+    let words = format!("{} KiB for each CPU that is online", 2 * bank / 1024);
     for document in [
         include_str!("../iptables/xt_pktstat.8"),
         include_str!("../Documentation/ABI/testing/sysfs-kernel-kstat"),

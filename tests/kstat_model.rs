@@ -21,6 +21,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => counter.prop_map(|counter| Event::Change { counter }),
         1 => Just(Event::Clear),
         1 => Just(Event::Restart),
+        2 => (0..CPUS).prop_map(|cpu| Event::Plug { cpu }),
     ]
 }
 

@@ -19,6 +19,9 @@ pub enum Rank {
     Collector,
     /// kstat's table and switches.
     Kstat,
+    /// Which CPUs there are, and kstat's banks on them. Taken while a CPU comes or goes too: nothing
+    /// that waits for that may be done with it, and nothing before it in this order be taken then.
+    KstatCpus,
 }
 
 /// A value that one task at a time may use. Process context; locking may sleep.

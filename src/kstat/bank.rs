@@ -102,6 +102,17 @@ impl<M: Memory> Bank<M> {
         }
     }
 
+    /// How many flows it tells apart.
+    pub fn capacity(&self) -> usize {
+        self.flows.capacity()
+    }
+
+    /// Goes on in other memory, as [`Table::new`] wants it, while it has told no flow apart. Whether
+    /// it does.
+    pub fn move_to(&mut self, index: M::Array<IndexSlot>, rows: M::Array<FlowRow<Sent>>) -> bool {
+        self.flows.move_to(index, rows)
+    }
+
     /// The flows.
     pub fn rows(&self) -> &[FlowRow<Sent>] {
         self.flows.rows()

@@ -41,6 +41,8 @@ pub trait Running<M: Memory> {
     fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<M>>
     where
         M: 'a;
+    /// Gives the banks of a buffer, which were just folded, the memory that their CPUs need now.
+    fn refit(&mut self, buffer: Buffer);
 }
 
 /// kstat. One caller at a time.
@@ -121,6 +123,7 @@ impl<M: Machine> State<M> {
         let flip = running.steps().flip(next);
         self.machine.wait_for_packets();
         Self::take(&mut self.ledger, running, &flip);
+        running.refit(flip.buffer);
     }
 
     /// A grace period has passed since the flip, or no packet comes any more.

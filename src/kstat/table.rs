@@ -72,6 +72,17 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
         })
     }
 
+    /// How many flows fit.
+    pub fn capacity(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Goes on in other memory, as [`Table::new`] wants it, while no row is used. Whether it does.
+    pub fn move_to(&mut self, index: M::Array<IndexSlot>, rows: M::Array<FlowRow<T>>) -> bool {
+        let moved = Self::new(self.secret, index, rows).filter(|_| self.used == 0);
+        moved.map(|moved| *self = moved).is_some()
+    }
+
     /// The value of a flow, a new row's where it has none; `None` where no row is free.
     #[inline]
     pub fn value(&mut self, flow: &Flow) -> Option<&mut T> {

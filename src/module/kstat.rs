@@ -4,8 +4,8 @@
 use crate::kernel::error::{from_result, to_result, Error, Result};
 use crate::kernel::log;
 use crate::kernel::memory::{Arc, Array, Boxed, ForeignOwnable};
-use crate::kernel::mutex::{Mutex, Rank};
-use crate::kernel::percpu::PerCpu;
+use crate::kernel::mutex::{Guard, Mutex, Rank};
+use crate::kernel::percpu::{possible_cpus, PerCpu};
 use crate::kernel::sys;
 use crate::kstat::bank::Bank;
 use crate::kstat::flow::{Flow, Secret};
@@ -32,7 +32,9 @@ const _: () = {
 };
 
 /// The tables' memory is the kernel's.
-struct Kernel;
+struct Kernel {
+    cpus: Arc<Mutex<Cpus>>,
+}
 
 impl Memory for Kernel {
     type Array<T> = Array<T>;
@@ -43,7 +45,8 @@ impl Memory for Kernel {
 /// # Invariants
 ///
 /// The bank of a buffer belongs to the CPU's packets while the buffer is the one that counts and
-/// until the grace period after it was left, then to whoever holds kstat's mutex.
+/// until the grace period after it was left, then to whoever holds both of kstat's mutexes. While the
+/// CPU is down both banks belong to whoever holds that of [`Cpus`].
 #[repr(C)] // With the banks in front an address less is to be computed.
 struct CpuBanks {
     banks: [UnsafeCell<Bank<Kernel>>; 2],
@@ -51,13 +54,84 @@ struct CpuBanks {
 }
 
 // SAFETY: by the invariant a bank has one user at a time: the CPU that it belongs to, with
-// interrupts off, or the holder of the mutex.
+// interrupts off, or the holder of the mutexes.
 unsafe impl Sync for CpuBanks {}
+
+/// Which CPUs there are. Changes as they come and go, from when the module is loaded.
+struct Cpus {
+    /// Of each possible CPU, in their order: whether it is online, or is about to be.
+    are_up: Array<bool>,
+    /// While packets are counted.
+    banks: Option<Arc<PerCpu<CpuBanks>>>,
+}
 
 /// What there is while packets are counted.
 struct Running {
-    cpus: PerCpu<CpuBanks>,
+    banks: Arc<PerCpu<CpuBanks>>,
     steps: Arc<Steps>,
+    cpus: Arc<Mutex<Cpus>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cpus.lock().banks = None;
+    }
+}
+
+impl Cpus {
+    /// No CPU is known to be up.
+    fn new() -> Result<Self> {
+        Ok(Self {
+            are_up: Array::new(possible_cpus().count(), -1)?,
+            banks: None,
+        })
+    }
+
+    /// A CPU is about to come, or has gone: it runs nothing. What it counted stays.
+    fn set(&mut self, cpu: i32, is_up: bool) {
+        for (number, (possible, is_it_up)) in possible_cpus().zip(&mut *self.are_up).enumerate() {
+            if possible != cpu {
+                continue;
+            }
+            *is_it_up = is_up;
+            let banks = self.banks.as_ref();
+            if let Some(part) = banks.and_then(|banks| banks.get(number)).filter(|_| is_up) {
+                for bank in &part.banks {
+                    // SAFETY: the CPU is down, and this is what the mutex of `Cpus` is around: by the
+                    // invariant the bank is ours.
+                    let bank = unsafe { &mut *bank.get() };
+                    fit(bank, is_up, cpu);
+                }
+            }
+        }
+    }
+}
+
+/// How many flows the bank of a CPU tells apart.
+fn capacity(is_up: bool) -> usize {
+    if is_up {
+        entries().unwrap_or_default()
+    } else {
+        0
+    }
+}
+
+/// Gives a bank the memory that its CPU needs. Where there is none, or flows are in it, it stays as it
+/// is: what does not fit counts as other.
+fn fit(bank: &mut Bank<Kernel>, is_up: bool, cpu: i32) {
+    let capacity = capacity(is_up);
+    if bank.capacity() == capacity {
+        return;
+    }
+    match arrays(capacity, cpu) {
+        Ok((index, rows)) => {
+            bank.move_to(index, rows);
+        }
+        Err(_) => log::warn(|line| {
+            line.bytes(b"no memory for kstat on CPU ");
+            line.number(cpu.unsigned_abs().into());
+        }),
+    }
 }
 
 /// An empty bank, or ledger, on the CPU.
@@ -120,19 +194,30 @@ impl Machine for Kernel {
     }
 
     fn prepare(&mut self, counter: StepSize) -> Result<Running> {
-        let (secret, entries) = (secret(), entries()?);
+        let secret = secret();
+        // It is too large, and says so.
+        entries()?;
         let steps = Arc::new(Steps::new(counter))?;
+        let mut cpus = self.cpus.lock();
+        let mut are_up = cpus.are_up.iter();
         // SAFETY: `cpu` writes both banks and the steps, or fails before it has written any: that
         // of the second bank is what that of the first is.
-        let cpus = unsafe {
-            PerCpu::in_place(|cpu, place| Running::cpu(&secret, entries, cpu, &steps, place))
+        let banks = unsafe {
+            PerCpu::in_place(|cpu, place| {
+                let is_up = are_up.next().is_some_and(|is_up| *is_up);
+                Running::cpu(&secret, capacity(is_up), cpu, &steps, place)
+            })
         }?;
-        Ok(Running { cpus, steps })
+        let banks = Arc::new(banks)?;
+        cpus.banks = Some(banks.clone());
+        drop(cpus);
+        let cpus = self.cpus.clone();
+        Ok(Running { banks, steps, cpus })
     }
 
     fn hook(&mut self, running: &Running) -> Result {
         // SAFETY: the parts are complete, and live until they are unhooked and waited for.
-        to_result(unsafe { sys::pktstat_shim_kstat_hook(running.cpus.handle()) })
+        to_result(unsafe { sys::pktstat_shim_kstat_hook(running.banks.handle()) })
     }
 
     fn unhook(&mut self) {
@@ -159,17 +244,47 @@ impl state::Running<Kernel> for Running {
     where
         Kernel: 'a,
     {
-        self.cpus.iter().map(move |part| {
+        let cpus = self.cpus.lock();
+        self.banks.iter().map(move |part| {
+            let _held = &cpus;
             // SAFETY: process context; a table may be large.
             unsafe { sys::pktstat_shim_cond_resched() };
             // SAFETY: packets have left the buffer and were waited for, and the state, which asks, is
-            // behind the mutex; `self` is borrowed mutably, so each bank is handed out once.
+            // behind the one mutex, while the other is held; `self` is borrowed mutably, so each bank
+            // is handed out once.
             unsafe { &mut *buffer.of_pair(&part.banks).get() }
         })
     }
+
+    fn refit(&mut self, buffer: Buffer) {
+        let cpus = self.cpus.lock();
+        let parts = self.banks.iter().zip(&*cpus.are_up);
+        for ((part, is_up), cpu) in parts.zip(possible_cpus()) {
+            // SAFETY: as in `buffer`, which this comes after.
+            let bank = unsafe { &mut *buffer.of_pair(&part.banks).get() };
+            fit(bank, *is_up, cpu);
+        }
+    }
 }
 
-type Kstat = Mutex<State<Kernel>>;
+/// What the shim has.
+struct Kstat {
+    state: Mutex<State<Kernel>>,
+    cpus: Arc<Mutex<Cpus>>,
+}
+
+impl Kstat {
+    fn new() -> Result<Boxed<Self>> {
+        let cpus = Arc::new(Mutex::new(Rank::KstatCpus, Cpus::new()?)?)?;
+        let kernel = Kernel { cpus: cpus.clone() };
+        let state = Mutex::new(Rank::Kstat, State::new(kernel))?;
+        Boxed::new(Self { state, cpus })
+    }
+
+    fn lock(&self) -> Guard<'_, State<Kernel>> {
+        self.state.lock()
+    }
+}
 
 /// Counts a packet.
 ///
@@ -197,9 +312,7 @@ unsafe extern "C" fn pktstat_rs_kstat_packet(
 /// kstat, stopped. Null where there is no memory.
 #[no_mangle]
 extern "C" fn pktstat_rs_kstat_new() -> *mut c_void {
-    let kstat: Result<Boxed<Kstat>> =
-        Mutex::new(Rank::Kstat, State::new(Kernel)).and_then(Boxed::new);
-    kstat.map_or(core::ptr::null_mut(), Boxed::into_foreign)
+    Kstat::new().map_or(core::ptr::null_mut(), Boxed::into_foreign)
 }
 
 /// # Safety
@@ -244,6 +357,17 @@ unsafe extern "C" fn pktstat_rs_kstat_enable(raw: *mut c_void, enable: bool) -> 
     }
     state.stop();
     0
+}
+
+/// A CPU is about to come, or has gone.
+///
+/// # Safety
+///
+/// As [`kstat`], by CPU hotplug: nothing runs on `cpu`, or packets are not counted.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_cpu(raw: *mut c_void, cpu: c_int, is_up: bool) {
+    // SAFETY: a callback of CPU hotplug, which is taken off before it is freed.
+    unsafe { kstat(raw) }.cpus.lock().set(cpu, is_up);
 }
 
 /// # Safety

@@ -34,6 +34,8 @@ pub enum Event {
     Clear,
     /// It is stopped, and started again.
     Restart,
+    /// A CPU goes, or comes again.
+    Plug { cpu: usize },
 }
 
 fn flow(number: u8) -> Flow {
@@ -69,6 +71,9 @@ struct Traffic {
     late: Vec<(usize, Packet)>,
     /// Every packet ever.
     packets: Vec<Packet>,
+    /// CPUs that are not there, and those that came and have no memory yet.
+    are_down: [bool; CPUS],
+    come: Vec<usize>,
 }
 
 impl Traffic {
@@ -80,7 +85,7 @@ impl Traffic {
 
     fn take(&mut self, cpu: usize, packet: Packet) {
         self.count(cpu);
-        if let Some(steps) = &self.steps {
+        if let Some(steps) = self.steps.as_ref().filter(|_| !self.are_down[cpu]) {
             self.placements[cpu] = Some((steps.take(), packet));
             self.packets.push(packet);
         }
@@ -93,9 +98,14 @@ struct Host {
 }
 
 struct Banks {
+    rows: usize,
     traffic: Rc<RefCell<Traffic>>,
     steps: Rc<Steps>,
     banks: [Vec<Bank<Heap>>; 2],
+}
+
+fn memory<T: Copy + Default>(rows: usize) -> (Vec<u32>, Vec<FlowRow<T>>) {
+    (vec![0; slots(rows)], vec![FlowRow::default(); rows])
 }
 
 impl Machine for Host {
@@ -104,16 +114,18 @@ impl Machine for Host {
     type Error = Infallible;
 
     fn ledger(&mut self) -> Result<Ledger<Heap>, Infallible> {
-        let index = vec![0; slots(self.rows)];
-        Ok(Ledger::new(SECRET, index, vec![FlowRow::default(); self.rows]).unwrap())
+        let (index, rows) = memory(self.rows);
+        Ok(Ledger::new(SECRET, index, rows).unwrap())
     }
 
     fn prepare(&mut self, counter: StepSize) -> Result<Banks, Infallible> {
-        let bank = |_| {
-            let index = vec![0; slots(self.rows)];
-            Bank::new(SECRET, index, vec![FlowRow::default(); self.rows]).unwrap()
+        let are_down = self.traffic.borrow().are_down;
+        let bank = |cpu: usize| {
+            let (index, rows) = memory(if are_down[cpu] { 0 } else { self.rows });
+            Bank::new(SECRET, index, rows).unwrap()
         };
         Ok(Banks {
+            rows: self.rows,
             traffic: self.traffic.clone(),
             steps: Rc::new(Steps::new(counter)),
             banks: [(0..CPUS).map(bank).collect(), (0..CPUS).map(bank).collect()],
@@ -151,11 +163,31 @@ impl Running<Heap> for Banks {
     where
         Heap: 'a,
     {
-        for (cpu, placement, packet) in std::mem::take(&mut self.traffic.borrow_mut().counted) {
+        let traffic = &mut *self.traffic.borrow_mut();
+        for cpu in traffic.come.drain(..) {
+            for banks in &mut self.banks {
+                if banks[cpu].capacity() != self.rows {
+                    let (index, rows) = memory(self.rows);
+                    assert!(banks[cpu].move_to(index, rows), "it had none");
+                }
+            }
+        }
+        for (cpu, placement, packet) in traffic.counted.drain(..) {
             let bank = &mut self.banks[placement.buffer as usize][cpu];
             bank.packet(&flow(packet.flow), placement.ticket, packet.bytes);
         }
         self.banks[buffer as usize].iter_mut()
+    }
+
+    fn refit(&mut self, buffer: Buffer) {
+        let are_down = self.traffic.borrow().are_down;
+        for (bank, is_down) in self.banks[buffer as usize].iter_mut().zip(are_down) {
+            let capacity = if is_down { 0 } else { self.rows };
+            if bank.capacity() != capacity {
+                let (index, rows) = memory(capacity);
+                assert!(bank.move_to(index, rows), "just folded");
+            }
+        }
     }
 }
 
@@ -250,6 +282,17 @@ impl Model {
         assert_eq!(sum, total, "conservation");
     }
 
+    /// A CPU goes, with nothing on its way there, or comes, and then has memory at once.
+    fn plug(&mut self, cpu: usize) {
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.count(cpu);
+        traffic.late.retain(|(its, _)| *its != cpu);
+        traffic.are_down[cpu] = !traffic.are_down[cpu];
+        if !traffic.are_down[cpu] {
+            traffic.come.push(cpu);
+        }
+    }
+
     pub fn run(&mut self, event: &Event) {
         match *event {
             Event::Take { cpu, flow, bytes } => {
@@ -271,6 +314,7 @@ impl Model {
                 self.cleared = self.traffic.borrow().packets.len();
                 self.publish(Some(self.size), State::clear);
             }
+            Event::Plug { cpu } => self.plug(cpu),
             Event::Restart => self.publish(Some(self.size), |state| {
                 state.stop();
                 assert!(!state.is_running());
