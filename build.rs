@@ -68,22 +68,25 @@ fn equal(c: &str, rust: u64) -> String {
 
 /// `src/abi.rs` is `c_shim/xt_pktstat.h`.
 fn rule_config() -> String {
-    use abi::Info;
+    use abi::{Info, Info0};
     let mut source = String::new();
     let mut assert = |c: &str, rust: u64| source.push_str(&equal(c, rust));
     macro_rules! fields {
-        ($($name:ident: $type:ty),+ $(,)?) => {
+        ($info:ident, $struct:literal, $($name:ident: $type:ty),+ $(,)?) => {
             $(
-                assert(concat!("offsetof(struct xt_pktstat_info, ", stringify!($name), ")"),
-                    offset_of!(Info, $name) as u64);
-                assert(concat!("sizeof(((struct xt_pktstat_info *)0)->", stringify!($name), ")"),
+                assert(concat!("offsetof(struct ", $struct, ", ", stringify!($name), ")"),
+                    offset_of!($info, $name) as u64);
+                assert(concat!("sizeof(((struct ", $struct, " *)0)->", stringify!($name), ")"),
                     size_of::<$type>() as u64);
             )+
             // All there are, and of these types.
-            let _ = |Info { $($name),+ }| { $(let _: $type = $name;)+ };
+            let _ = |$info { $($name),+ }| { $(let _: $type = $name;)+ };
+            assert(concat!("sizeof(struct ", $struct, ")"), size_of::<$info>() as u64);
+            assert(concat!("_Alignof(struct ", $struct, ")"), align_of::<$info>() as u64);
         };
     }
     fields! {
+        Info0, "xt_pktstat_info0",
         period_ns: u64,
         samples: u32,
         flags: u32,
@@ -92,11 +95,17 @@ fn rule_config() -> String {
         reserved: u32,
         counter: u64,
     }
-    assert("sizeof(struct xt_pktstat_info)", size_of::<Info>() as u64);
-    assert(
-        "_Alignof(struct xt_pktstat_info)",
-        align_of::<Info>() as u64,
-    );
+    fields! {
+        Info, "xt_pktstat_info1",
+        period_ns: u64,
+        samples: u32,
+        flags: u32,
+        name: [u8; abi::NAME_SIZE],
+        above: u64,
+        id: u32,
+        reserved: u32,
+        counter: u64,
+    }
     assert(
         "sizeof(XT_PKTSTAT_MATCH_NAME)",
         abi::MATCH_NAME.len() as u64 + 1,
@@ -104,6 +113,11 @@ fn rule_config() -> String {
     assert("XT_PKTSTAT_REVISION", abi::REVISION.into());
     assert("XT_PKTSTAT_NAME_SIZE", abi::NAME_SIZE as u64);
     assert("XT_PKTSTAT_FLAG_WIRE", abi::FLAG_WIRE.into());
+    assert("XT_PKTSTAT_FLAG_ABOVE_BITS", abi::FLAG_ABOVE_BITS.into());
+    assert(
+        "XT_PKTSTAT_FLAG_ABOVE_PACKETS",
+        abi::FLAG_ABOVE_PACKETS.into(),
+    );
     assert("XT_PKTSTAT_ID_ANY", abi::ID_ANY.into());
     assert("XT_PKTSTAT_ID_MAX", abi::ID_MAX.into());
     assert("XT_PKTSTAT_PERIOD_MIN_NS", abi::PERIOD_MIN_NS);

@@ -9,6 +9,7 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
 
@@ -91,6 +92,36 @@ void pktstat_shim_lock(struct pktstat_mutex *it)
 void pktstat_shim_unlock(struct pktstat_mutex *it)
 {
 	mutex_unlock(&it->mutex);
+}
+
+struct pktstat_spinlock {
+	raw_spinlock_t lock;	/* protects a value that Rust keeps */
+};
+
+struct pktstat_spinlock *pktstat_shim_spinlock_new(void)
+{
+	struct pktstat_spinlock *it = kmalloc(sizeof(*it), GFP_KERNEL_ACCOUNT);
+
+	if (it)
+		raw_spin_lock_init(&it->lock);
+	return it;
+}
+
+void pktstat_shim_spinlock_free(struct pktstat_spinlock *it)
+{
+	kfree(it);
+}
+
+void pktstat_shim_spin_lock(struct pktstat_spinlock *it)
+	__acquires(&it->lock)
+{
+	raw_spin_lock(&it->lock);
+}
+
+void pktstat_shim_spin_unlock(struct pktstat_spinlock *it)
+	__releases(&it->lock)
+{
+	raw_spin_unlock(&it->lock);
 }
 
 u64 pktstat_shim_now_ns(void)

@@ -40,6 +40,9 @@ const u32 pktstat_shim_skb_len_offset = offsetof(struct sk_buff, len);
 const u32 pktstat_shim_skb_head_offset = offsetof(struct sk_buff, head);
 const u32 pktstat_shim_skb_end_offset = offsetof(struct sk_buff, end);
 
+#define FLAGS_ABOVE \
+	(XT_PKTSTAT_FLAG_ABOVE_BITS | XT_PKTSTAT_FLAG_ABOVE_PACKETS)
+
 static unsigned int net_id;
 
 struct pktstat_net {
@@ -52,12 +55,12 @@ struct pktstat_net {
  * PREEMPT_RT interrupts are off too: it is short, and neither softirqs nor
  * tasks get in.
  */
-#define on_block(block, function, ...)				\
+#define on_block(block, call, ...)					\
 do {									\
 	unsigned long flags;						\
 									\
 	local_irq_save(flags);						\
-	function(this_cpu_ptr(pktstat_to_percpu(block)),		\
+	call(this_cpu_ptr(pktstat_to_percpu(block)),			\
 		 pktstat_ticks(), __VA_ARGS__);				\
 	local_irq_restore(flags);					\
 } while (0)
@@ -78,6 +81,14 @@ bool pktstat_shim_recount(void *block, u64 frames, u64 bytes)
 {
 	on_block(block, pktstat_rs_recount, frames, bytes);
 	return true;
+}
+
+bool pktstat_shim_above(void *block, u64 frames, u64 bytes, bool is_counted)
+{
+	bool is_match;
+
+	on_block(block, is_match = pktstat_rs_above, frames, bytes, is_counted);
+	return is_match;
 }
 
 /*
@@ -164,7 +175,8 @@ static unsigned int usual_headers_of(const struct sk_buff *skb)
  * first repeats the headers, those of tunnels too.
  */
 static __always_inline bool count_segments(const struct sk_buff *skb,
-					   void *block, unsigned int headers)
+					   void *block, unsigned int headers,
+					   bool is_above)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	unsigned int segments = info->gso_segs;
@@ -180,25 +192,28 @@ static __always_inline bool count_segments(const struct sk_buff *skb,
 			bytes += (u64)(segments - 1) * headers;
 		}
 	}
-	return pktstat_rs_count_segments((unsigned long)block, frames, bytes);
+	return pktstat_rs_count_segments((unsigned long)block, frames, bytes,
+					 is_above);
 }
 
-static noinline bool count_unusual(const struct sk_buff *skb, void *block)
+static noinline bool count_unusual(const struct sk_buff *skb, void *block,
+				   bool is_above)
 {
-	return count_segments(skb, block, headers_of(skb));
+	return count_segments(skb, block, headers_of(skb), is_above);
 }
 
 /* Headers may be many: with interrupts on. */
-bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block)
+bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block,
+				 bool is_above)
 {
 	unsigned int headers = usual_headers_of(skb);
 
 	if (!headers)
-		return count_unusual(skb, block);
-	return count_segments(skb, block, headers);
+		return count_unusual(skb, block, is_above);
+	return count_segments(skb, block, headers, is_above);
 }
 
-static int pktstat_mt_check(const struct xt_mtchk_param *par)
+static int check(const struct xt_mtchk_param *par, bool is_revision0)
 {
 	const struct pktstat_net *net = net_generic(par->net, net_id);
 	/* Not when the namespace comes: its users are mapped later. */
@@ -206,30 +221,60 @@ static int pktstat_mt_check(const struct xt_mtchk_param *par)
 	kgid_t group = make_kgid(par->net->user_ns, pktstat_gid);
 
 	/* An id that the namespace does not have: root of the machine. */
-	return pktstat_rs_check(net->state, par->matchinfo, par->net,
+	return pktstat_rs_check(net->state, par->matchinfo, is_revision0,
+				par->net,
 				uid_valid(owner) ? __kuid_val(owner) : 0,
 				gid_valid(group) ? __kgid_val(group) : 0);
 }
 
-static void pktstat_mt_destroy(const struct xt_mtdtor_param *par)
+static int pktstat_mt_check1(const struct xt_mtchk_param *par)
 {
-	const struct pktstat_net *net = net_generic(par->net, net_id);
+	return check(par, false);
+}
+
+static int pktstat_mt_check0(const struct xt_mtchk_param *par)
+{
+	return check(par, true);
+}
+
+static void destroy(struct net *its, u64 counter)
+{
+	const struct pktstat_net *net = net_generic(its, net_id);
 
 	/* Its state outlives pktstat_net_exit() as long as a rule does. */
-	pktstat_rs_destroy(net->state, par->matchinfo);
+	pktstat_rs_destroy(net->state, counter);
+}
+
+static void pktstat_mt_destroy1(const struct xt_mtdtor_param *par)
+{
+	const struct xt_pktstat_info1 *info = par->matchinfo;
+
+	destroy(par->net, info->counter);
+}
+
+static void pktstat_mt_destroy0(const struct xt_mtdtor_param *par)
+{
+	const struct xt_pktstat_info0 *info = par->matchinfo;
+
+	destroy(par->net, info->counter);
 }
 
 #ifdef CONFIG_ARM64
 /* Out of line, so that the fast path needs no frame. */
-static noinline bool count_slowly(const struct sk_buff *skb,
-				  struct xt_action_param *par, bool is_counted)
+static noinline bool count_slowly(const struct sk_buff *skb, u64 counter,
+				  u64 wire, u64 above, bool is_counted)
 {
-	const struct xt_pktstat_info *info = par->matchinfo;
+	void *block = (void *)(unsigned long)counter;
 
+	if (wire && !is_counted && skb_is_gso(skb))
+		return pktstat_shim_count_segments(skb, block, above);
+	if (above)
+		return pktstat_shim_above(block, 1, skb->len, is_counted);
 	if (is_counted)
-		return pktstat_shim_recount((void *)(unsigned long)info->counter,
-					    1, skb->len);
-	return pktstat_rs_match(skb, par);
+		return pktstat_shim_recount(block, 1, skb->len);
+	if (wire)
+		return pktstat_shim_roll_over_wire(block, 1, skb->len);
+	return pktstat_shim_roll_over(skb, block);
 }
 
 /*
@@ -237,35 +282,67 @@ static noinline bool count_slowly(const struct sk_buff *skb,
  * instruction finds this CPU's memory. Here preemption is off meanwhile, and
  * the addition is one that no interrupt can split.
  */
-static notrace bool pktstat_mt(const struct sk_buff *skb,
-			       struct xt_action_param *par)
+static __always_inline bool count(const struct sk_buff *skb, u64 counter,
+				  u64 wire, u64 above)
 {
-	const struct xt_pktstat_info *info = par->matchinfo;
 	u64 packet = BIT_ULL(PKTSTAT_RECENT_FRAME_BIT) + skb->len;
-	u64 wire = info->flags & XT_PKTSTAT_FLAG_WIRE;
-	bool is_counted = false, is_in_time;
-	struct pktstat_tally *tally;
-	u64 base;
+	u64 shifted = wire | above;
+	bool is_counted = false, is_in_time, is_match = true;
+	struct pktstat_block *its;
+	u64 base, recent;
 
 	if (wire && skb_is_gso(skb))
-		return count_slowly(skb, par, false);
+		return count_slowly(skb, counter, wire, above, false);
 
 	preempt_disable_notrace();
-	tally = raw_cpu_ptr(pktstat_to_percpu((void *)(unsigned long)info->counter));
-	base = READ_ONCE(tally->base_ticks);
-	is_in_time = (pktstat_ticks() ^ wire << PKTSTAT_WIRE_TICKS_BIT) - base <
-		     READ_ONCE(tally->span_ticks);
+	its = raw_cpu_ptr(pktstat_to_percpu((void *)(unsigned long)counter));
+	base = READ_ONCE(its->base_ticks);
+	is_in_time = (pktstat_ticks() ^
+		      shifted << PKTSTAT_SHIFTED_TICKS_BIT) - base <
+		     READ_ONCE(its->span_ticks);
 	if (likely(is_in_time)) {
-		atomic64_add(packet, (atomic64_t *)&tally->recent);
 		is_counted = true;
+		if (above) {
+			recent = atomic64_add_return_relaxed(packet,
+							     (atomic64_t *)&its->recent);
+			is_match = READ_ONCE(its->granted) == PKTSTAT_ABOVE;
+			is_in_time = (recent & its->mask) <= READ_ONCE(its->bar);
+		} else {
+			atomic64_add(packet, (atomic64_t *)&its->recent);
+		}
 		/* Otherwise a window was turned meanwhile. */
-		is_in_time = READ_ONCE(tally->base_ticks) == base;
+		if (READ_ONCE(its->base_ticks) != base)
+			is_in_time = false;
+		if (above && is_match && is_in_time) {
+			atomic64_inc((atomic64_t *)&its->matched_frames);
+			atomic64_add(skb->len,
+				     (atomic64_t *)&its->matched_bytes);
+		}
 	}
 	preempt_enable_notrace();
 
 	if (unlikely(!is_in_time))
-		return count_slowly(skb, par, is_counted);
-	return true;
+		return count_slowly(skb, counter, wire, above, is_counted);
+	return is_match;
+}
+
+static notrace bool pktstat_mt1(const struct sk_buff *skb,
+				struct xt_action_param *par)
+{
+	const struct xt_pktstat_info1 *info = par->matchinfo;
+	u64 wire = info->flags & XT_PKTSTAT_FLAG_WIRE;
+
+	if (info->flags & FLAGS_ABOVE)
+		return count(skb, info->counter, wire, 1);
+	return count(skb, info->counter, wire, 0);
+}
+
+static notrace bool pktstat_mt0(const struct sk_buff *skb,
+				struct xt_action_param *par)
+{
+	const struct xt_pktstat_info0 *info = par->matchinfo;
+
+	return count(skb, info->counter, info->flags & XT_PKTSTAT_FLAG_WIRE, 0);
 }
 
 /*
@@ -273,38 +350,40 @@ static notrace bool pktstat_mt(const struct sk_buff *skb,
  * a hash that only its own compiler puts before a function.
  */
 #elif defined(CONFIG_CFI_CLANG) || defined(CONFIG_CFI)
-static bool pktstat_mt(const struct sk_buff *skb, struct xt_action_param *par)
+static bool pktstat_mt1(const struct sk_buff *skb, struct xt_action_param *par)
 {
 	return pktstat_rs_match(skb, par);
 }
+
+static bool pktstat_mt0(const struct sk_buff *skb, struct xt_action_param *par)
+{
+	return pktstat_rs_match0(skb, par);
+}
 #else
-#define pktstat_mt pktstat_rs_match
+#define pktstat_mt1 pktstat_rs_match
+#define pktstat_mt0 pktstat_rs_match0
 #endif
 
 /* Not NFPROTO_UNSPEC: that would let arptables and ebtables in. */
+#define pktstat_match(of_family, of_revision)				\
+{									\
+	.name		= XT_PKTSTAT_MATCH_NAME,			\
+	.revision	= of_revision,					\
+	.family		= of_family,					\
+	.match		= pktstat_mt##of_revision,			\
+	.checkentry	= pktstat_mt_check##of_revision,		\
+	.destroy	= pktstat_mt_destroy##of_revision,		\
+	.matchsize	= sizeof(struct xt_pktstat_info##of_revision),	\
+	.usersize	= offsetof(struct xt_pktstat_info##of_revision,	\
+				   counter),				\
+	.me		= THIS_MODULE,					\
+}
+
 static struct xt_match pktstat_mt_reg[] __read_mostly = {
-	{
-		.name		= XT_PKTSTAT_MATCH_NAME,
-		.revision	= XT_PKTSTAT_REVISION,
-		.family		= NFPROTO_IPV4,
-		.match		= pktstat_mt,
-		.checkentry	= pktstat_mt_check,
-		.destroy	= pktstat_mt_destroy,
-		.matchsize	= sizeof(struct xt_pktstat_info),
-		.usersize	= offsetof(struct xt_pktstat_info, counter),
-		.me		= THIS_MODULE,
-	},
-	{
-		.name		= XT_PKTSTAT_MATCH_NAME,
-		.revision	= XT_PKTSTAT_REVISION,
-		.family		= NFPROTO_IPV6,
-		.match		= pktstat_mt,
-		.checkentry	= pktstat_mt_check,
-		.destroy	= pktstat_mt_destroy,
-		.matchsize	= sizeof(struct xt_pktstat_info),
-		.usersize	= offsetof(struct xt_pktstat_info, counter),
-		.me		= THIS_MODULE,
-	},
+	pktstat_match(NFPROTO_IPV4, 0),
+	pktstat_match(NFPROTO_IPV6, 0),
+	pktstat_match(NFPROTO_IPV4, 1),
+	pktstat_match(NFPROTO_IPV6, 1),
 };
 
 static int __net_init pktstat_net_init(struct net *net)
@@ -345,7 +424,10 @@ static int __init pktstat_init(void)
 	BUILD_BUG_ON(offsetof(struct xt_action_param, matchinfo) !=
 		     PKTSTAT_PAR_MATCHINFO);
 	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
+	BUILD_BUG_ON(XT_PKTSTAT_REVISION != 1);
 	BUILD_BUG_ON(XT_PKTSTAT_FLAG_WIRE != 1);
+	BUILD_BUG_ON(offsetof(struct xt_pktstat_info1, flags) !=
+		     offsetof(struct xt_pktstat_info0, flags));
 	BUILD_BUG_ON(sizeof_field(struct sk_buff, end) != sizeof(u32));
 	BUILD_BUG_ON(offsetof(struct skb_shared_info, gso_size) !=
 		     PKTSTAT_INFO_GSO_SIZE);
@@ -371,7 +453,7 @@ static int __init pktstat_init(void)
 		goto err_kstat;
 
 	pr_info("version %s, rule config %zu bytes\n", PKTSTAT_VERSION,
-		sizeof(struct xt_pktstat_info));
+		sizeof(struct xt_pktstat_info1));
 	return 0;
 
 err_kstat:

@@ -22,6 +22,7 @@ struct proc_dir_entry;
 struct file;
 struct poll_table_struct;
 struct pktstat_mutex;
+struct pktstat_spinlock;
 struct pktstat_timer;
 struct pktstat_work;
 
@@ -38,41 +39,63 @@ extern const __u32 pktstat_shim_skb_end_offset;
 extern unsigned int pktstat_shim_max_memory_mib;
 extern unsigned int pktstat_shim_max_counters;
 
+/* For rules of revision 1 and of revision 0, as all that ends in 0. */
 bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
-int pktstat_rs_check(void *net_state, void *info, void *net, __u32 uid,
-		     __u32 gid);
-void pktstat_rs_destroy(void *net_state, const void *info);
+bool pktstat_rs_match0(const struct sk_buff *skb, struct xt_action_param *par);
+int pktstat_rs_check(void *net_state, void *info, bool is_revision0, void *net,
+		     __u32 uid, __u32 gid);
+void pktstat_rs_destroy(void *net_state, __u64 counter);
 void *pktstat_rs_net_init(struct proc_dir_entry *dir);
 void pktstat_rs_net_exit(void *net_state);
 
-/* How a CPU's block begins: what the fast path reads, and adds packets to. */
-struct pktstat_tally {
+/*
+ * What the fast path reads of a CPU's block, and adds packets to; from `bar`
+ * on with --above only.
+ */
+struct pktstat_block {
 	__u64 base_ticks;
 	__u64 span_ticks;
 	__u64 recent;
+	__u64 others[13];
+	__u64 bar;
+	__u64 granted;
+	__u64 mask;
+	__u64 matched_frames;
+	__u64 matched_bytes;
 };
 
-/* See src/stat/tally.rs and src/stat/cpu.rs, which are held to these. */
+/* See src/stat/{tally,cpu,threshold}.rs, which are held to these. */
 #define PKTSTAT_RECENT_FRAME_BIT 40
-#define PKTSTAT_WIRE_TICKS_BIT 63
+#define PKTSTAT_SHIFTED_TICKS_BIT 63
+#define PKTSTAT_ABOVE (~0ULL)
 
 /*
  * The packet path's way out when a window may have ended: interrupts off, on
  * whichever CPU that is, then Rust on its block, with ticks read there.
  * roll_over: a packet is a frame. roll_over_wire: it counts as so much.
- * recount: it is counted already. All return true, the match's result.
+ * recount: it is counted already. All return the match's result, true but
+ * with above: there it says itself whether the packet is counted already.
  */
 bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block);
 bool pktstat_shim_roll_over_wire(void *block, __u64 frames, __u64 bytes);
 bool pktstat_shim_recount(void *block, __u64 frames, __u64 bytes);
+bool pktstat_shim_above(void *block, __u64 frames, __u64 bytes,
+			bool is_counted);
 void pktstat_rs_roll_over(void *block, __u64 ticks, __u64 bytes);
 void pktstat_rs_roll_over_wire(void *block, __u64 ticks, __u64 frames,
 			       __u64 bytes);
 void pktstat_rs_recount(void *block, __u64 ticks, __u64 frames, __u64 bytes);
+bool pktstat_rs_above(void *block, __u64 ticks, __u64 frames, __u64 bytes,
+		      bool is_counted);
 
-/* --wire and a GSO packet: what its segments are, and to count that. True. */
-bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block);
-bool pktstat_rs_count_segments(__u64 block, __u64 frames, __u64 bytes);
+/*
+ * --wire and a GSO packet: what its segments are, and to count that. The
+ * match's result.
+ */
+bool pktstat_shim_count_segments(const struct sk_buff *skb, void *block,
+				 bool is_above);
+bool pktstat_rs_count_segments(__u64 block, __u64 frames, __u64 bytes,
+			       bool is_above);
 
 /* clock.c */
 
@@ -106,6 +129,12 @@ struct pktstat_mutex *pktstat_shim_mutex_new(__u32 rank);
 void pktstat_shim_mutex_free(struct pktstat_mutex *mutex);
 void pktstat_shim_lock(struct pktstat_mutex *mutex);
 void pktstat_shim_unlock(struct pktstat_mutex *mutex);
+
+/* Raw: taken with interrupts off. */
+struct pktstat_spinlock *pktstat_shim_spinlock_new(void);
+void pktstat_shim_spinlock_free(struct pktstat_spinlock *lock);
+void pktstat_shim_spin_lock(struct pktstat_spinlock *lock);
+void pktstat_shim_spin_unlock(struct pktstat_spinlock *lock);
 
 __u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
 

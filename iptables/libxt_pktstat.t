@@ -82,6 +82,24 @@
 -m pktstat --wire --period 100 --samples 20 --name wired;-m pktstat --period 100 --samples 20 --name wired --wire;OK
 -m pktstat --period 100 --samples 20 --wire=1;;FAIL
 -m pktstat --period 100 --samples 20 --wire 1;;FAIL
+# In a burst only.
+-m pktstat --period 100us --samples 20 --name burst --above 5gbit;=;OK
+-m pktstat --period 100 --samples 20 --id 141 --wire --above 1mpps;=;OK
+-m pktstat --above 2.5gbit --period 100 --samples 20 --name half;-m pktstat --period 100 --samples 20 --name half --above 2500mbit;OK
+-m pktstat --period 100 --samples 20 --name large --above 1000kpps;-m pktstat --period 100 --samples 20 --name large --above 1mpps;OK
+-m pktstat --period 1us --samples 20 --name least --above 8mbit;=;OK
+-m pktstat --period 1us --samples 20 --name least --above 7999999bit;;FAIL
+-m pktstat --period 1us --samples 20 --above 999kpps;;FAIL
+-m pktstat --above 999kpps --period 1us --samples 20;;FAIL
+-m pktstat --period 3600s --samples 20 --above 18446744tbit;;FAIL
+-m pktstat --period 100 --samples 20 --above 5;;FAIL
+-m pktstat --period 100 --samples 20 --above 5gbps;;FAIL
+-m pktstat --period 100 --samples 20 --above 5Gbit;;FAIL
+-m pktstat --period 100 --samples 20 --above 05gbit;;FAIL
+-m pktstat --period 100 --samples 20 --above -5gbit;;FAIL
+-m pktstat --period 100 --samples 20 --above 1.5bit;;FAIL
+-m pktstat --period 100 --samples 20 --above 0pps;;FAIL
+-m pktstat --period 100 --samples 20 --above;;FAIL
 # What is missing, given twice or inverted.
 -m pktstat;;FAIL
 -m pktstat --samples 20;;FAIL
@@ -92,6 +110,8 @@
 -m pktstat --period 100 --samples 20 --name web --name web;;FAIL
 -m pktstat --period 100 --samples 20 --id 1 --id 1;;FAIL
 -m pktstat --period 100 --samples 20 --wire --wire;;FAIL
+-m pktstat --period 100 --samples 20 --above 1pps --above 1pps;;FAIL
+-m pktstat --period 100 --samples 20 ! --above 1pps;;FAIL
 -m pktstat ! --period 100 --samples 20;;FAIL
 -m pktstat --period 100 ! --samples 20;;FAIL
 -m pktstat --period 100 --samples 20 ! --name web;;FAIL
@@ -105,4 +125,5 @@
 -m pktstat --period 100 --samples 20 --name odd -m pktstat --period 200 --samples 20 --name odd;;FAIL
 -m pktstat --period 100 --samples 20 --name odd -m pktstat --period 100 --samples 21 --name odd;;FAIL
 -m pktstat --period 100 --samples 20 --name odd -m pktstat --period 100 --samples 20 --name odd --wire;;FAIL
+-m pktstat --period 100 --samples 20 --name odd -m pktstat --period 100 --samples 20 --name odd --above 1mbit;;FAIL
 -m pktstat --period 100 --samples 20 --id 152 -m pktstat --period 200 --samples 20 --id 152;;FAIL

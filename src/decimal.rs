@@ -34,6 +34,43 @@ pub fn number(text: &[u8]) -> Option<u64> {
     }
 }
 
+/// Reads a decimal number, `1.5`, and multiplies it by `scale`. `None` where the product is no whole
+/// number of 64 bits; and, as in [`number`], for a leading zero and for a point without digits.
+pub fn scaled(text: &[u8], scale: u64) -> Option<u64> {
+    let mut parts = text.splitn(2, |&byte| byte == b'.');
+    let whole = number(parts.next()?)?.checked_mul(scale)?;
+    match parts.next() {
+        None => Some(whole),
+        Some(digits) => whole.checked_add(fraction(digits, scale)?),
+    }
+}
+
+/// What the digits behind the point are of `scale`: each is worth a tenth of the one before it, and
+/// below 1 only zeros are.
+fn fraction(digits: &[u8], scale: u64) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    let mut worth = scale;
+    let mut sum = 0_u64;
+    for &byte in digits {
+        worth /= 10;
+        let digit = u64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
+        if worth == 0 && digit != 0 {
+            return None;
+        }
+        sum = sum.checked_add(digit.checked_mul(worth)?)?;
+    }
+    Some(sum)
+}
+
+/// Splits a quantity into its number and what its unit is worth, by the first of `units` that it ends
+/// with.
+pub fn split_unit<'a, T: Copy>(text: &'a [u8], units: &[(&[u8], T)]) -> Option<(&'a [u8], T)> {
+    let strip = |(unit, worth): &(&[u8], T)| Some((text.strip_suffix(*unit)?, *worth));
+    units.iter().find_map(strip)
+}
+
 /// Appends to a buffer. What does not fit is left out: its user owes it a buffer for the longest.
 pub struct Writer<'a> {
     out: &'a mut [u8],

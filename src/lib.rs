@@ -31,6 +31,7 @@ mod kernel;
 pub mod kstat;
 #[cfg(target_os = "none")]
 mod module;
+pub mod rate;
 pub mod row;
 pub mod rule;
 pub mod stat;

@@ -9,9 +9,11 @@
 use core::num::{NonZeroU32, NonZeroU64};
 
 use crate::abi::{
-    Info, FLAG_WIRE, ID_ANY, ID_MAX, NAME_SIZE, PERIOD_MAX_NS, PERIOD_MIN_NS, SAMPLES_MAX,
+    Info, FLAG_ABOVE_BITS, FLAG_ABOVE_PACKETS, FLAG_WIRE, ID_ANY, ID_MAX, NAME_SIZE, PERIOD_MAX_NS,
+    PERIOD_MIN_NS, SAMPLES_MAX,
 };
 use crate::decimal;
+use crate::rate::{Rate, Unit};
 
 /// A rule as it was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub struct Rule {
     pub samples: NonZeroU32,
     /// Count what is on the wire.
     pub wire: bool,
+    /// Match only packets of windows that have carried more than this: one that
+    /// [`Rate::per_period`] has a number for.
+    pub above: Option<Rate>,
     /// Which counter.
     pub label: Label,
 }
@@ -81,7 +86,11 @@ pub enum RuleError {
     Id,
     /// A name and a number at once.
     NameAndId,
-    /// A flag that this revision does not know.
+    /// Not a rate.
+    Above,
+    /// A rate of less than a byte or frame a period, or of more than a window can hold.
+    AboveOfPeriod,
+    /// A flag that this revision does not know, or two that exclude each other.
     Flags,
     /// A byte that must be zero and is not.
     Reserved,
@@ -95,6 +104,7 @@ impl RuleError {
             Self::Samples => "--samples",
             Self::Name => "--name",
             Self::Id | Self::NameAndId => "--id",
+            Self::Above | Self::AboveOfPeriod => "--above",
             Self::Flags => "flags",
             Self::Reserved => "reserved",
         }
@@ -111,7 +121,12 @@ impl RuleError {
             Self::Name => "1 to 31 of A-Z a-z 0-9 _ . - beginning with a letter",
             Self::Id => "a number from 0 to 65535",
             Self::NameAndId => "a counter without --name",
-            Self::Flags => "--wire or nothing",
+            Self::Above => {
+                "a number with bit, kbit, mbit, gbit or tbit (of IP packets, a second), \
+                 or with pps, kpps or mpps"
+            }
+            Self::AboveOfPeriod => "one byte or frame a period at least, and 2^62 at most",
+            Self::Flags => "the bits of --wire and --above",
             Self::Reserved => "zero",
         }
     }
@@ -130,16 +145,19 @@ impl Rule {
         } else {
             return Err(RuleError::NameAndId);
         };
-        if info.flags & !FLAG_WIRE != 0 {
-            return Err(RuleError::Flags);
-        }
         if info.reserved != 0 {
             return Err(RuleError::Reserved);
         }
+        let period_ns = checked_period(info.period_ns)?;
+        let above = above_of(info)?;
+        if !is_above_of_period(info) {
+            return Err(RuleError::AboveOfPeriod);
+        }
         Ok(Self {
-            period_ns: checked_period(info.period_ns)?,
+            period_ns,
             samples: checked_samples(info.samples.into())?,
             wire: info.flags & FLAG_WIRE != 0,
+            above,
             label,
         })
     }
@@ -151,16 +169,55 @@ impl Rule {
             Label::Id(id) => ([0; NAME_SIZE], u32::from(id)),
             Label::Any => ([0; NAME_SIZE], ID_ANY),
         };
+        let wire = if self.wire { FLAG_WIRE } else { 0 };
         Info {
             period_ns: self.period_ns.get(),
             samples: self.samples.get(),
-            flags: if self.wire { FLAG_WIRE } else { 0 },
+            flags: wire | self.above.map_or(0, above_flag),
             name,
+            above: self.above.map_or(0, |rate| rate.per_second),
             id,
             reserved: 0,
             counter: 0,
         }
     }
+}
+
+/// The rate in a rule config.
+fn above_of(info: &Info) -> Result<Option<Rate>, RuleError> {
+    let unit = match info.flags & !FLAG_WIRE {
+        0 if info.above == 0 => return Ok(None),
+        0 => return Err(RuleError::Above),
+        FLAG_ABOVE_BITS => Unit::Bits,
+        FLAG_ABOVE_PACKETS => Unit::Packets,
+        _ => return Err(RuleError::Flags),
+    };
+    Ok(Some(Rate {
+        per_second: info.above,
+        unit,
+    }))
+}
+
+/// Whether the rate in a rule config, if there is one, makes a number of bytes or frames that a window
+/// of its period can carry.
+pub fn is_above_of_period(info: &Info) -> bool {
+    match (above_of(info), NonZeroU64::new(info.period_ns)) {
+        (Ok(Some(rate)), Some(period_ns)) => rate.per_period(period_ns).is_some(),
+        _ => true,
+    }
+}
+
+/// The flag that says what [`Info::above`] is of.
+pub fn above_flag(rate: Rate) -> u32 {
+    match rate.unit {
+        Unit::Bits => FLAG_ABOVE_BITS,
+        Unit::Packets => FLAG_ABOVE_PACKETS,
+    }
+}
+
+/// Reads a rate: see [`Rate::parse`].
+pub fn parse_above(text: &[u8]) -> Result<Rate, RuleError> {
+    Rate::parse(text).ok_or(RuleError::Above)
 }
 
 /// Reads a period: `100`, `0.25`, `250us`. Exact: what is not a whole number of ns is refused, not
@@ -241,47 +298,14 @@ fn checked_id(id: u64) -> Result<u16, RuleError> {
 
 /// ns of a number and a unit, whatever the bounds; nothing where it is not one or has no room.
 fn period_ns(text: &[u8]) -> Option<u64> {
-    let (number, unit_ns) = split_unit(text);
-    let mut parts = number.splitn(2, |&byte| byte == b'.');
-    let whole = decimal::number(parts.next()?)?.checked_mul(unit_ns)?;
-    match parts.next() {
-        None => Some(whole),
-        Some(fraction) => whole.checked_add(fraction_ns(fraction, unit_ns)?),
-    }
-}
-
-/// The number before the unit, and the unit in ns.
-fn split_unit(text: &[u8]) -> (&[u8], u64) {
-    // `s` comes last: the others end with it too.
-    let units: [(&[u8], u64); 4] = [
+    // `s` comes after what ends with it too.
+    let units: [(&[u8], u64); 5] = [
         (b"ns", 1),
         (b"us", 1_000),
         (b"ms", 1_000_000),
         (b"s", 1_000_000_000),
+        (b"", 1_000_000),
     ];
-    for (unit, unit_ns) in units {
-        if let Some(number) = text.strip_suffix(unit) {
-            return (number, unit_ns);
-        }
-    }
-    (text, 1_000_000)
-}
-
-/// ns of the digits behind the point: each is worth a tenth of the one before it, and below 1 ns
-/// only zeros are.
-fn fraction_ns(digits: &[u8], unit_ns: u64) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    let mut worth = unit_ns;
-    let mut sum = 0_u64;
-    for &byte in digits {
-        worth /= 10;
-        let digit = u64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
-        if worth == 0 && digit != 0 {
-            return None;
-        }
-        sum = sum.checked_add(digit.checked_mul(worth)?)?;
-    }
-    Some(sum)
+    let (number, unit_ns) = decimal::split_unit(text, &units)?;
+    decimal::scaled(number, unit_ns)
 }

@@ -4,13 +4,17 @@
 //! `no_std`, no allocation, and nothing in it can panic.
 
 use crate::decimal::{number, Writer};
+use crate::rate::{Rate, RATE_TEXT};
 
-/// Longest `status`: the letters of nine keys, eight 64-bit numbers of 20 digits and one flag, and
-/// a colon, a space and a newline in each line.
-pub const STATUS_MAX: usize = 54 + 8 * 20 + 1 + 9 * 3;
+/// Longest `status`: the letters of twelve keys, ten 64-bit numbers of 20 digits, one flag and a
+/// rate, and a colon, a space and a newline in each line.
+pub const STATUS_MAX: usize = 86 + 10 * 20 + 1 + RATE_MAX + 12 * 3;
 
-/// The keys, in the order of the file.
-const KEYS: [&str; 9] = [
+/// Longest rate: a number and `bit`.
+const RATE_MAX: usize = 23;
+
+/// The keys, in the order of the file; the last three with `--above` only.
+const KEYS: [&str; 12] = [
     "period_ns",
     "samples",
     "wire",
@@ -20,6 +24,9 @@ const KEYS: [&str; 9] = [
     "queued",
     "merged",
     "memory",
+    "above",
+    "matched_frames",
+    "matched_bytes",
 ];
 
 /// How a counter stands.
@@ -43,6 +50,19 @@ pub struct Status {
     pub merged: u64,
     /// Bytes of memory that the counter takes.
     pub memory: u64,
+    /// Of a counter with `--above`.
+    pub above: Option<Above>,
+}
+
+/// How a counter with `--above` stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Above {
+    /// The threshold, as in the rule.
+    pub rate: Rate,
+    /// Frames that the match was true for.
+    pub matched_frames: u64,
+    /// Bytes that it was true for.
+    pub matched_bytes: u64,
 }
 
 impl Status {
@@ -51,6 +71,7 @@ impl Status {
     /// Keys that it does not know are passed over, so that a later kernel half may say more.
     pub fn parse(text: &[u8]) -> Option<Status> {
         let mut values = [None; KEYS.len()];
+        let mut rate = None;
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\n")?;
             let colon = line.iter().position(|&byte| byte == b':')?;
@@ -60,18 +81,31 @@ impl Status {
                 .iter()
                 .zip(&mut values)
                 .find(|(known, _)| known.as_bytes() == key);
-            if let Some((_, value)) = known {
+            if let Some((key, value)) = known {
+                if *key == "above" {
+                    rate = Some(Rate::parse(digits)?);
+                    continue;
+                }
                 if value.replace(number(digits)?).is_some() {
                     return None;
                 }
             }
         }
-        let [Some(period_ns), Some(samples), Some(wire @ 0..=1), Some(rules), Some(frames), Some(bytes), Some(queued), Some(merged), Some(memory)] =
+        let [Some(period_ns), Some(samples), Some(wire @ 0..=1), Some(rules), Some(frames), Some(bytes), Some(queued), Some(merged), Some(memory), None, matched_frames, matched_bytes] =
             values
         else {
             return None;
         };
         let wire = wire == 1;
+        let above = match (rate, matched_frames, matched_bytes) {
+            (Some(rate), Some(matched_frames), Some(matched_bytes)) => Some(Above {
+                rate,
+                matched_frames,
+                matched_bytes,
+            }),
+            (None, None, None) => None,
+            _ => return None,
+        };
         Some(Status {
             period_ns,
             samples,
@@ -82,6 +116,7 @@ impl Status {
             queued,
             merged,
             memory,
+            above,
         })
     }
 
@@ -99,11 +134,20 @@ impl Status {
             self.merged,
             self.memory,
         ];
-        for (key, value) in KEYS.iter().zip(values) {
-            writer.bytes(key.as_bytes());
+        let mut keys = KEYS.iter();
+        let mut line = |value: &dyn Fn(&mut Writer<'_>)| {
+            writer.bytes(keys.next().copied().unwrap_or_default().as_bytes());
             writer.bytes(b": ");
-            writer.number(value);
+            value(&mut writer);
             writer.bytes(b"\n");
+        };
+        for value in values {
+            line(&|writer| writer.number(value));
+        }
+        if let Some(above) = self.above {
+            line(&|writer| writer.bytes(above.rate.format(&mut [0; RATE_TEXT])));
+            line(&|writer| writer.number(above.matched_frames));
+            line(&|writer| writer.number(above.matched_bytes));
         }
         writer.written()
     }
@@ -113,6 +157,7 @@ impl Status {
 mod tests {
     extern crate std;
     use super::*;
+    use crate::rate::Unit;
     use proptest::prelude::*;
     use std::{string::String, vec::Vec};
 
@@ -137,9 +182,25 @@ mod tests {
             queued: 7,
             merged: 0,
             memory: 8192,
+            above: None,
         };
         assert_eq!(Status::parse(TEXT.as_bytes()), Some(status));
         assert_eq!(written(status), TEXT.as_bytes());
+
+        let with_above =
+            String::from(TEXT) + "above: 5gbit\nmatched_frames: 12\nmatched_bytes: 18000\n";
+        let above = Some(Above {
+            rate: Rate::parse(b"5gbit").expect("a rate"),
+            matched_frames: 12,
+            matched_bytes: 18_000,
+        });
+        let status = Status { above, ..status };
+        assert_eq!(Status::parse(with_above.as_bytes()), Some(status));
+        assert_eq!(written(status), with_above.as_bytes());
+        for part in ["above: 5gbit\n", "matched_frames: 12\n", "above: 5\n"] {
+            let cut = String::from(TEXT) + part;
+            assert_eq!(Status::parse(cut.as_bytes()), None, "{part}");
+        }
     }
 
     #[test]
@@ -170,10 +231,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_status_comes_back(n: [u64; 8], wire: bool) {
+        fn every_status_comes_back(n: [u64; 8], wire: bool, above: Option<(u64, u64, u64)>) {
             let [period_ns, samples, rules, frames, bytes, queued, merged, memory] = n;
-            let status =
-                Status { period_ns, samples, wire, rules, frames, bytes, queued, merged, memory };
+            let above = above.map(|(per_second, matched_frames, matched_bytes)| Above {
+                rate: Rate { per_second, unit: Unit::Packets },
+                matched_frames,
+                matched_bytes,
+            });
+            let status = Status {
+                period_ns, samples, wire, rules, frames, bytes, queued, merged, memory, above,
+            };
             prop_assert_eq!(Status::parse(&written(status)), Some(status));
         }
     }
@@ -190,6 +257,14 @@ mod tests {
             queued: u64::MAX,
             merged: u64::MAX,
             memory: u64::MAX,
+            above: Some(Above {
+                rate: Rate {
+                    per_second: u64::MAX,
+                    unit: Unit::Bits,
+                },
+                matched_frames: u64::MAX,
+                matched_bytes: u64::MAX,
+            }),
         };
         assert_eq!(written(most).len(), STATUS_MAX);
         assert_eq!(Status::parse(&written(most)), Some(most));

@@ -15,7 +15,7 @@ fn options() -> Vec<&'static str> {
 #[test]
 fn the_page_says_of_each_option_what_the_fragment_says() {
     let options = options();
-    assert_eq!(options.len(), 5);
+    assert_eq!(options.len(), 6);
     for option in options {
         let paragraph = format!(".TP\n{}\n", option.trim_end());
         assert!(PAGE.contains(&paragraph), "not in the page: {paragraph}");
@@ -24,7 +24,7 @@ fn the_page_says_of_each_option_what_the_fragment_says() {
 
 #[test]
 fn every_option_is_in_both() {
-    for option in ["period", "samples", "name", "id", "wire"] {
+    for option in ["period", "samples", "name", "id", "wire", "above"] {
         let head = format!("\\fB\\-\\-{option}\\fP");
         assert!(
             options().iter().any(|text| text.starts_with(&head)),

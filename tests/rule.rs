@@ -5,10 +5,13 @@
 mod model;
 
 use proptest::prelude::*;
-use xt_pktstat::abi::{Info, FLAG_WIRE, ID_ANY, NAME_SIZE};
+use xt_pktstat::abi::{
+    Info, Info0, FLAGS_ABOVE, FLAG_ABOVE_BITS, FLAG_ABOVE_PACKETS, FLAG_WIRE, ID_ANY, NAME_SIZE,
+};
+use xt_pktstat::rate::{Rate, Unit};
 use xt_pktstat::rule::{
-    format_period, parse_id, parse_name, parse_period, parse_samples, Label, Name, Rule, RuleError,
-    PERIOD_TEXT,
+    format_period, parse_above, parse_id, parse_name, parse_period, parse_samples, Label, Name,
+    Rule, RuleError, PERIOD_TEXT,
 };
 
 fn period(text: &str) -> Option<u64> {
@@ -207,6 +210,7 @@ fn named() -> Info {
         period_ns: 100_000_000.try_into().expect("not zero"),
         samples: 20.try_into().expect("not zero"),
         wire: false,
+        above: None,
         label: Label::Name(name("web")),
     }
     .to_info()
@@ -347,8 +351,52 @@ fn rule_configs_that_are_refused() {
             },
             RuleError::Id,
         ),
+        (
+            Info {
+                above: 1,
+                ..named()
+            },
+            RuleError::Above,
+        ),
+        (
+            Info {
+                flags: FLAGS_ABOVE,
+                above: 1_000,
+                ..named()
+            },
+            RuleError::Flags,
+        ),
+        (
+            // A byte in 100 ms is 80 bits in a second.
+            Info {
+                flags: FLAG_ABOVE_BITS,
+                above: 79,
+                ..named()
+            },
+            RuleError::AboveOfPeriod,
+        ),
+        (
+            Info {
+                flags: FLAG_ABOVE_PACKETS,
+                above: u64::MAX,
+                period_ns: 3_600_000_000_000,
+                ..named()
+            },
+            RuleError::AboveOfPeriod,
+        ),
     ] {
         assert_eq!(Rule::from_info(&info), Err(error));
+    }
+}
+
+#[test]
+fn a_rule_of_revision_0_is_one_of_revision_1_without_above() {
+    let info = named();
+    let old = Info0::from(info);
+    assert_eq!(Rule::from_info(&Info::from(old)), Rule::from_info(&info));
+    for flags in [FLAG_ABOVE_BITS, FLAG_ABOVE_PACKETS, FLAG_WIRE | FLAGS_ABOVE] {
+        let info = Info::from(Info0 { flags, ..old });
+        assert_eq!(Rule::from_info(&info), Err(RuleError::Flags));
     }
 }
 
@@ -369,6 +417,8 @@ fn an_error_is_one_line_with_the_option_and_its_bounds() {
         (RuleError::Name, "--name", "1 to 31"),
         (RuleError::Id, "--id", "0 to 65535"),
         (RuleError::NameAndId, "--id", "--name"),
+        (RuleError::Above, "--above", "gbit"),
+        (RuleError::AboveOfPeriod, "--above", "a period"),
         (RuleError::Flags, "flags", "--wire"),
         (RuleError::Reserved, "reserved", "zero"),
     ] {
@@ -389,12 +439,17 @@ fn any_rule() -> impl Strategy<Value = Rule> {
         Just(Label::Any),
     ];
     let period = 1_000_u64..=3_600_000_000_000;
-    (period, 1_u32..=1_048_576, any::<bool>(), label).prop_map(|(ns, samples, wire, label)| Rule {
-        period_ns: ns.try_into().expect("not zero"),
-        samples: samples.try_into().expect("not zero"),
-        wire,
-        label,
-    })
+    let unit = prop_oneof![Just(Unit::Bits), Just(Unit::Packets)];
+    let above = prop::option::of((8_000_000..=1_u64 << 50, unit));
+    (period, 1_u32..=1_048_576, any::<bool>(), above, label).prop_map(
+        |(ns, samples, wire, above, label)| Rule {
+            period_ns: ns.try_into().expect("not zero"),
+            samples: samples.try_into().expect("not zero"),
+            wire,
+            above: above.map(|(per_second, unit)| Rate { per_second, unit }),
+            label,
+        },
+    )
 }
 
 proptest! {
@@ -424,6 +479,8 @@ proptest! {
         prop_assert_eq!(parse_period(&text).ok().map(u64::from), model::period(said));
         prop_assert_eq!(parse_samples(&text).ok().map(u32::from), model::samples(said));
         prop_assert_eq!(parse_id(&text).ok(), model::id(said));
+        let rate = |rate: Rate| (rate.per_second, rate.unit == Unit::Bits);
+        prop_assert_eq!(parse_above(&text).ok().map(rate), model::rate(said));
         let name = parse_name(&text);
         prop_assert_eq!(name.is_ok(), model::is_name(&text));
         if let Ok(name) = name {
@@ -440,7 +497,8 @@ proptest! {
     fn a_rule_config_is_refused_or_survives(
         period_ns in prop_oneof![any::<u64>(), 0_u64..3_700_000_000_000],
         samples in prop_oneof![any::<u32>(), 0_u32..1_100_000],
-        flags in prop_oneof![any::<u32>(), 0..=FLAG_WIRE],
+        flags in prop_oneof![any::<u32>(), 0..=FLAG_WIRE | FLAGS_ABOVE],
+        above in prop_oneof![Just(0), any::<u64>(), 0_u64..20_000_000],
         text in "[a-z0-9.]{0,6}",
         stray in prop::option::weighted(0.2, (0..NAME_SIZE, any::<u8>())),
         id in prop_oneof![any::<u32>(), 0_u32..70_000, Just(ID_ANY)],
@@ -451,14 +509,14 @@ proptest! {
         if let Some((at, byte)) = stray {
             name[at] = byte;
         }
-        let info = Info { period_ns, samples, flags, name, id, reserved, counter: 0 };
+        let info = Info { period_ns, samples, flags, name, above, id, reserved, counter: 0 };
         let rule = Rule::from_info(&info);
         prop_assert_eq!(rule.is_ok(), model::is_valid(&info));
         if let Ok(rule) = rule {
             let back = rule.to_info();
             prop_assert_eq!(
-                (back.period_ns, back.samples, back.flags, back.name, back.id, back.reserved),
-                (period_ns, samples, flags, name, id, reserved)
+                (back.period_ns, back.samples, back.flags, back.name, back.above, back.id),
+                (period_ns, samples, flags, name, above, id)
             );
         }
     }

@@ -15,6 +15,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering as Real};
+use xt_pktstat::rate::Unit;
 use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
 use xt_pktstat::stat::collector::{unread_windows, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
@@ -23,6 +24,7 @@ use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::gate::Gate;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::recent_packet;
+use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
 use xt_pktstat::stat::window::{Time, Window};
 use xt_pktstat::sync::Ordering;
 
@@ -41,6 +43,7 @@ struct Alarm {
 }
 
 impl Timer for Alarm {
+    type Lock = std::convert::Infallible;
     fn start(&self, _in_ns: u64) {
         self.started.fetch_add(1, Real::Relaxed);
     }
@@ -406,7 +409,7 @@ fn a_window_is_one_row_of_all_cpus() {
 
 #[test]
 fn a_time_after_a_step_back_is_of_the_new_epoch() {
-    explore(100, 3, || {
+    explore(50, 5, || {
         let clock = Arc::new(Clock::new(Wall::default()));
         let line = |offset_ns| Line {
             offset_ns,
@@ -502,5 +505,48 @@ fn the_clock_is_never_of_two_lines() {
         assert!(is_whole, "{at:?}");
         kernel.join().unwrap();
         assert!(clock.at(20).is_none());
+    });
+}
+
+struct Locked(Mutex<Reports>);
+
+impl Exclusive<Reports> for Locked {
+    fn with<R>(&self, use_it: impl FnOnce(&mut Reports) -> R) -> R {
+        use_it(&mut self.0.lock().unwrap())
+    }
+}
+
+#[test]
+fn cpus_that_report_to_each_other_are_never_early_and_late_by_an_eighth() {
+    const MOST: u64 = 16;
+    explore(50, 5, || {
+        let reports = Locked(Mutex::new(Reports::default()));
+        let most = MOST.try_into().unwrap();
+        let threshold = Arc::new(Threshold::new(most, Unit::Packets, 2, reports));
+        let window = Window::at(time(0), PERIOD_NS);
+        // What both have counted, as nobody but the test knows.
+        let carried = Arc::new(AtomicU64::new(0));
+        let count = |packets: &'static [u64]| {
+            let (threshold, carried) = (threshold.clone(), carried.clone());
+            move || {
+                let share = Share::new(u64::MAX);
+                let (mut total, mut missed) = (0, 0);
+                for packet in packets {
+                    total += packet;
+                    let before = carried.fetch_add(*packet, Real::SeqCst);
+                    share.look(&threshold, window, total, *packet);
+                    let now = carried.load(Real::SeqCst);
+                    assert!(!share.is_above() || now > MOST, "early");
+                    if !share.is_above() {
+                        missed += (before + packet).saturating_sub(MOST.max(before));
+                    }
+                }
+                missed
+            }
+        };
+        let other = thread::spawn(count(&[7, 1, 1, 1]));
+        let missed = count(&[8, 1, 1, 1])();
+        let missed = missed + other.join().unwrap();
+        assert!(missed <= MOST / 8, "{missed} late");
     });
 }

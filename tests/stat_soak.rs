@@ -42,6 +42,7 @@ const FIFO: usize = 8;
 struct Wanted(AtomicBool);
 
 impl Timer for Wanted {
+    type Lock = std::convert::Infallible;
     fn start(&self, _in_ns: u64) {}
     fn collect(&self) {
         self.0.store(true, Real::Release);

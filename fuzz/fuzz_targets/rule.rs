@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = [0; VISIBLE_SIZE + 8];
     bytes[..8].copy_from_slice(&1_000_000_u64.to_ne_bytes());
     bytes[8..12].copy_from_slice(&20_u32.to_ne_bytes());
-    bytes[16 + NAME_SIZE..][..4].copy_from_slice(&ID_ANY.to_ne_bytes());
+    bytes[24 + NAME_SIZE..][..4].copy_from_slice(&ID_ANY.to_ne_bytes());
     for (to, from) in bytes.iter_mut().zip(data) {
         *to = *from;
     }
@@ -33,6 +33,7 @@ fuzz_target!(|data: &[u8]| {
         samples: u32::from_ne_bytes(word(&mut rest)),
         flags: u32::from_ne_bytes(word(&mut rest)),
         name: word(&mut rest),
+        above: u64::from_ne_bytes(word(&mut rest)),
         id: u32::from_ne_bytes(word(&mut rest)),
         reserved: u32::from_ne_bytes(word(&mut rest)),
         counter: u64::from_ne_bytes(word(&mut rest)),
@@ -47,6 +48,7 @@ fuzz_target!(|data: &[u8]| {
             back.samples,
             back.flags,
             back.name,
+            back.above,
             back.id,
             back.reserved,
             back.counter
@@ -56,6 +58,7 @@ fuzz_target!(|data: &[u8]| {
             info.samples,
             info.flags,
             info.name,
+            info.above,
             info.id,
             0,
             0

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use xt_pktstat::rate::Rate;
 use xt_pktstat::status::Status;
 
 /// Where the kernel shows the counters of the namespace that the reader is in.
@@ -130,25 +131,17 @@ impl Counter {
 
     /// How the counter stands; changes nothing.
     pub fn status(&self) -> Result<Status> {
-        let (file, text) = self.status_text()?;
+        let file = self.dir.join("status");
+        let text = fs::read(&file).map_err(|error| explain(&file, error))?;
         Status::parse(&text).ok_or_else(|| {
             let line = String::from_utf8_lossy(&text).into_owned();
             UserError::Garbled { file, line }.into()
         })
     }
 
-    /// From which rate on its rules match, as they print it; `None` of rules that always do.
-    pub fn above(&self) -> Result<Option<String>> {
-        let (_, text) = self.status_text()?;
-        let text = String::from_utf8_lossy(&text);
-        let above = text.lines().find_map(|line| line.strip_prefix("above: "));
-        Ok(above.map(str::to_owned))
-    }
-
-    fn status_text(&self) -> Result<(PathBuf, Vec<u8>)> {
-        let file = self.dir.join("status");
-        let text = fs::read(&file).map_err(|error| explain(&file, error))?;
-        Ok((file, text))
+    /// From which rate on its rules match; `None` of rules that always do.
+    pub fn above(&self) -> Result<Option<Rate>> {
+        Ok(self.status()?.above.map(|above| above.rate))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod mutex;
 mod panic;
 pub mod percpu;
 pub mod proc;
+pub mod spinlock;
 pub mod sys;
 pub mod timer;
 pub mod work;

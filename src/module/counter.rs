@@ -8,6 +8,7 @@ use crate::kernel::log;
 use crate::kernel::memory::{Arc, Array, Boxed};
 use crate::kernel::mutex::{Guard, Mutex, Rank};
 use crate::kernel::percpu::{possible_cpus, PerCpu};
+use crate::kernel::spinlock::SpinLock;
 use crate::kernel::sys;
 use crate::kernel::timer::Timer;
 use crate::kernel::work::Work;
@@ -18,9 +19,10 @@ use crate::stat::drain::{Cpus, Cursor};
 use crate::stat::fifo::Slot;
 use crate::stat::gate::Gate;
 use crate::stat::ring::{Closed, Position, Taken};
+use crate::stat::threshold::{Reports, Share, Threshold};
 use crate::stat::window::{Time, Window};
-use crate::status::Status;
-use crate::sync::{AtomicU32, Ordering};
+use crate::status::{Above, Status};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use core::ffi::c_void;
 use core::mem::size_of;
 
@@ -55,6 +57,8 @@ pub struct Deferred {
 }
 
 impl cpu::Timer for Deferred {
+    type Lock = SpinLock<Reports>;
+
     fn start(&self, in_ns: u64) {
         self.timer.start(in_ns);
     }
@@ -105,6 +109,17 @@ fn new_collector(samples: u32) -> Result<Boxed<Mutex<Collector>>> {
     Boxed::new(Mutex::new(Rank::Collector, collector)?)
 }
 
+fn new_shared(rule: &Rule, deferred: Deferred) -> Result<Shared> {
+    let shared = Shared::new(rule.period_ns, rule.wire, deferred);
+    let Some(rate) = rule.above else {
+        return Ok(shared);
+    };
+    let most = rate.per_period(rule.period_ns).ok_or(Error::EINVAL)?;
+    let reports = SpinLock::new(Reports::default())?;
+    let threshold = Threshold::new(most, rate.unit, possible_cpus().count(), reports);
+    Ok(shared.above(threshold))
+}
+
 impl Counter {
     /// How many bytes a counter of this rule takes.
     pub fn size(rule: &Rule) -> u64 {
@@ -123,7 +138,7 @@ impl Counter {
             timer: Timer::new()?,
             collection: Work::new()?,
         };
-        let shared = Arc::new(Shared::new(period_ns, rule.wire, deferred))?;
+        let shared = Arc::new(new_shared(rule, deferred)?)?;
         let window = Window::at(CLOCK.now(), period_ns);
         let blocks = PerCpu::new(|cpu| {
             let slots = Array::new(slot_count(rule), cpu)?;
@@ -253,6 +268,12 @@ impl Counter {
     /// What its file says.
     pub fn status(&self) -> Status {
         let standing = self.collector(true).standing();
+        let matched = |word: fn(&Share) -> &AtomicU64| {
+            let words = self.blocks.iter().map(|block| word(block.share()));
+            words.fold(0_u64, |sum, word| {
+                sum.wrapping_add(word.load(Ordering::Relaxed))
+            })
+        };
         Status {
             period_ns: self.rule.period_ns.get(),
             samples: self.rule.samples.get().into(),
@@ -263,6 +284,11 @@ impl Counter {
             queued: standing.queued,
             merged: standing.merged,
             memory: self.memory,
+            above: self.rule.above.map(|rate| Above {
+                rate,
+                matched_frames: matched(|share| &share.matched_frames),
+                matched_bytes: matched(|share| &share.matched_bytes),
+            }),
         }
     }
 }

@@ -2,16 +2,17 @@
 //! The packet's way: the match callback, and what it calls at a window's end.
 
 use super::counter::Block;
-use crate::abi::{Info, FLAG_WIRE};
+use crate::abi::{Info, Info0, FLAGS_ABOVE, FLAG_WIRE};
 use crate::kernel::clock::CLOCK;
 use crate::kernel::percpu::PerCpu;
 use crate::kernel::sys;
-use crate::stat::cpu::WIRE_TICKS;
+use crate::stat::cpu::SHIFTED_TICKS;
 use crate::stat::tally::{recent_packet, Tally, RECENT_FRAMES_MAX, RECENT_FRAME_BIT};
+use crate::stat::threshold::{Share, ABOVE};
 use core::ffi::c_void;
 use core::mem::offset_of;
 
-/// The match callback. Always true.
+/// The match callback for rules of revision 1: true, but with `--above` only in a burst.
 ///
 /// Softirq, or process context with softirqs and preemption on (nft, OUTPUT), or hard interrupts
 /// off; on PREEMPT_RT a task. May not sleep.
@@ -25,15 +26,44 @@ unsafe extern "C" fn pktstat_rs_match(
     skb: *const sys::sk_buff,
     par: *mut sys::xt_action_param,
 ) -> bool {
+    // SAFETY: as for this function.
+    unsafe { match_packet(skb, par, offset_of!(Info, counter)) }
+}
+
+/// The match callback for rules of revision 0.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_match`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_match0(
+    skb: *const sys::sk_buff,
+    par: *mut sys::xt_action_param,
+) -> bool {
+    // SAFETY: as for this function.
+    unsafe { match_packet(skb, par, offset_of!(Info0, counter)) }
+}
+
+/// Either of them.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_match`]; the handle of the rule's counter is at `counter_offset` in its config.
+#[inline(always)]
+unsafe fn match_packet(
+    skb: *const sys::sk_buff,
+    par: *mut sys::xt_action_param,
+    counter_offset: usize,
+) -> bool {
     // SAFETY: x_tables' own, on the stack of its caller. The shim checks at build that `matchinfo`
     // is there; it points to the rule's config.
     let info = unsafe {
         *par.byte_add(sys::PKTSTAT_PAR_MATCHINFO as usize)
-            .cast::<*const Info>()
+            .cast::<*const c_void>()
     };
     // SAFETY: the config was filled in by the check, and lives and stays the same as long as the
     // rule, in which this packet is.
-    let block = unsafe { (*info).counter };
+    let block = unsafe { *info.byte_add(counter_offset).cast::<u64>() };
     // SAFETY: a constant of the shim's, which nobody writes.
     let len_offset = unsafe { sys::pktstat_shim_skb_len_offset } as usize;
     // SAFETY: the packet is lent for the call; `len` is a u32 at this offset of each.
@@ -42,24 +72,113 @@ unsafe extern "C" fn pktstat_rs_match(
     match unsafe { count_fast(block, len) } {
         Fast::Counted => true,
         Fast::Late { since, base, len } => {
-            // SAFETY: the rule's config, as for `counter`.
-            if unsafe { (*info).flags } & FLAG_WIRE == 0 {
+            // SAFETY: the rule's config, as for the handle; both revisions have the flags there.
+            if !unsafe { has_any::<{ FLAG_WIRE | FLAGS_ABOVE }>(info) } {
                 // SAFETY: the packet, and the handle of the rule's counter, both during the call.
                 return unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) };
             }
+            // SAFETY: as above.
+            if unsafe { has_any::<FLAGS_ABOVE>(info) } {
+                // SAFETY: as above.
+                let flags = unsafe { *info.byte_add(offset_of!(Info, flags)).cast::<u32>() };
+                // SAFETY: the packet, the handle of the rule's counter, and what `count_fast` read.
+                return unsafe { match_above(skb, since, flags, block, len, base) };
+            }
             // SAFETY: the packet is lent for the call.
             if unsafe { is_gso(skb) } {
-                // SAFETY: as for a rule without --wire.
-                return unsafe { sys::pktstat_shim_count_segments(skb, block as *mut c_void) };
+                // SAFETY: the packet, and the handle of the rule's counter, both during the call.
+                return unsafe {
+                    sys::pktstat_shim_count_segments(skb, block as *mut c_void, false)
+                };
             }
             // SAFETY: as for `count_fast`, which read `since` and `base`.
-            let ended = unsafe { add_wire(block, recent_packet(1, len), since, base) };
+            let ended = unsafe { add_wire(block, one_packet(len), since, base) };
             // SAFETY: the handle of the rule's counter, during the call.
             unsafe { finish_wire(ended, block, 1, len) }
         }
         // SAFETY: the handle of the rule's counter, during the call.
         Fast::Moved { len } => unsafe { sys::pktstat_shim_recount(block as *mut c_void, 1, len) },
     }
+}
+
+/// Whether a rule has any of these flags. In memory: in a register it would cost a packet that opens a
+/// window an instruction.
+///
+/// # Safety
+///
+/// `info` is a rule's config, of either revision.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn has_any<const ANY: u32>(info: *const c_void) -> bool {
+    // SAFETY: the caller's config, whose first byte of flags has all that there are.
+    unsafe {
+        core::arch::asm!(
+            "test byte ptr [{info} + {FLAGS}], {ANY}",
+            "jne {any}",
+            info = in(reg) info,
+            FLAGS = const offset_of!(Info, flags),
+            ANY = const ANY,
+            any = label { return true },
+            options(nostack, readonly),
+        );
+    }
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn has_any<const ANY: u32>(info: *const c_void) -> bool {
+    // SAFETY: the caller's config.
+    unsafe { *info.byte_add(offset_of!(Info, flags)).cast::<u32>() & ANY != 0 }
+}
+
+/// [`recent_packet`] of one frame.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn one_packet(mut bytes: u64) -> u64 {
+    // SAFETY: sets a bit of a register. The compiler would load a constant of 64 bits first.
+    unsafe {
+        core::arch::asm!(
+            "bts {bytes}, {FRAME_BIT}",
+            bytes = inout(reg) bytes,
+            FRAME_BIT = const RECENT_FRAME_BIT,
+            options(pure, nomem, nostack),
+        );
+    }
+    bytes
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn one_packet(bytes: u64) -> u64 {
+    recent_packet(1, bytes)
+}
+
+/// The rest of the way for a rule with `--above` and these `flags`. Not inlined: the other rules' way
+/// would need a register more. The parameters are in the order of the registers that have them.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_match`]: `block` is the handle of the rule's counter, and now is `since` ticks from
+/// `base`, which this CPU's block had.
+#[inline(never)]
+unsafe fn match_above(
+    skb: *const sys::sk_buff,
+    since: u64,
+    flags: u32,
+    block: u64,
+    len: u64,
+    base: u64,
+) -> bool {
+    // SAFETY: the packet is lent for the call.
+    if flags & FLAG_WIRE != 0 && unsafe { is_gso(skb) } {
+        // SAFETY: the packet, and the handle of the rule's counter, both during the call.
+        return unsafe { sys::pktstat_shim_count_segments(skb, block as *mut c_void, true) };
+    }
+    // SAFETY: as the caller promises.
+    let ended = unsafe { add_above(block, one_packet(len), since, base) };
+    // SAFETY: the handle of the rule's counter, during the call.
+    unsafe { finish_above(ended, block, 1, len) }
 }
 
 /// Whether the packet stands for several.
@@ -91,21 +210,26 @@ enum Fast {
     /// The packet is counted.
     Counted,
     /// It is not: now, `since` ticks from `base`, the deadline has passed; or the counter is one with
-    /// `--wire`.
+    /// `--wire` or `--above`.
     Late { since: u64, base: u64, len: u64 },
     /// It is, but a window was turned meanwhile, or the task was moved to another CPU, whose
     /// window may have ended long ago.
     Moved { len: u64 },
 }
 
-/// How it ended for a counter with `--wire`; see [`Fast`].
+/// How it ended for a counter with `--wire` or `--above`; see [`Fast`].
 #[cfg_attr(
     not(target_arch = "x86_64"),
     expect(dead_code, reason = "the shim has the fast path, or none")
 )]
-enum Wire {
+enum Shifted {
+    /// It is counted. With `--above`, the window is not above as far as this CPU knows.
     Counted,
+    /// The same, and the window is above.
+    Above,
     Late,
+    /// It is counted, and the task was moved, or a window was turned; with `--above`, or this CPU has
+    /// counted as much as it may without a look at the others.
     Moved,
 }
 
@@ -164,11 +288,11 @@ unsafe fn count_fast(block: u64, len: u32) -> Fast {
 /// `block` is the handle of valid blocks.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn add_wire(block: u64, packet: u64, since: u64, base: u64) -> Wire {
+unsafe fn add_wire(block: u64, packet: u64, since: u64, base: u64) -> Shifted {
     // SAFETY: as in `count_fast`.
     unsafe {
         core::arch::asm!(
-            "btc {since}, {WIRE_BIT}",
+            "btc {since}, {SHIFTED_BIT}",
             "cmp {since}, gs:[{block} + {SPAN}]",
             "jae {late}",
             "add gs:[{block} + {RECENT}], {packet}",
@@ -178,16 +302,85 @@ unsafe fn add_wire(block: u64, packet: u64, since: u64, base: u64) -> Wire {
             base = in(reg) base,
             packet = in(reg) packet,
             since = inout(reg) since => _,
-            WIRE_BIT = const WIRE_TICKS.trailing_zeros(),
+            SHIFTED_BIT = const SHIFTED_TICKS.trailing_zeros(),
             BASE = const offset_of!(Tally, base_ticks),
             SPAN = const offset_of!(Tally, span_ticks),
             RECENT = const offset_of!(Tally, recent),
-            late = label { return Wire::Late },
-            moved = label { return Wire::Moved },
+            late = label { return Shifted::Late },
+            moved = label { return Shifted::Moved },
             options(nostack),
         );
     }
-    Wire::Counted
+    Shifted::Counted
+}
+
+/// The same for one with `--above`, with or without `--wire`. What was counted since the last look is
+/// compared with what may be: `xadd` leaves what there was before.
+///
+/// # Safety
+///
+/// `block` is the handle of valid blocks.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn add_above(block: u64, packet: u64, since: u64, base: u64) -> Shifted {
+    // SAFETY: as in `count_fast`.
+    unsafe {
+        core::arch::asm!(
+            "btc {since}, {SHIFTED_BIT}",
+            "cmp {since}, gs:[{block} + {SPAN}]",
+            "jae {late}",
+            "mov {since}, {packet}",
+            "xadd gs:[{block} + {RECENT}], {since}",
+            "add {since}, {packet}",
+            "and {since}, gs:[{block} + {MASK}]",
+            "cmp {since}, gs:[{block} + {BAR}]",
+            "ja {moved}",
+            "cmp {base}, gs:[{block} + {BASE}]",
+            "jne {moved}",
+            "cmp qword ptr gs:[{block} + {GRANTED}], {ABOVE}",
+            "je {above}",
+            block = in(reg) block,
+            base = in(reg) base,
+            packet = in(reg) packet,
+            since = inout(reg) since => _,
+            SHIFTED_BIT = const SHIFTED_TICKS.trailing_zeros(),
+            BASE = const offset_of!(Tally, base_ticks),
+            SPAN = const offset_of!(Tally, span_ticks),
+            RECENT = const offset_of!(Tally, recent),
+            MASK = const in_share(offset_of!(Share, mask)),
+            BAR = const in_share(offset_of!(Share, bar)),
+            GRANTED = const in_share(offset_of!(Share, granted)),
+            ABOVE = const ABOVE as i64,
+            late = label { return Shifted::Late },
+            moved = label { return Shifted::Moved },
+            above = label { return Shifted::Above },
+            options(nostack),
+        );
+    }
+    Shifted::Counted
+}
+
+/// Counts a packet that the match is true for on this CPU.
+///
+/// # Safety
+///
+/// `block` is the handle of valid blocks.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn add_matched(block: u64, frames: u64, bytes: u64) {
+    // SAFETY: as in `count_fast`.
+    unsafe {
+        core::arch::asm!(
+            "add gs:[{block} + {FRAMES}], {frames}",
+            "add gs:[{block} + {BYTES}], {bytes}",
+            block = in(reg) block,
+            frames = in(reg) frames,
+            bytes = in(reg) bytes,
+            FRAMES = const in_share(offset_of!(Share, matched_frames)),
+            BYTES = const in_share(offset_of!(Share, matched_bytes)),
+            options(nostack),
+        );
+    }
 }
 
 /// How many ticks lie between this CPU's base and now, and that base.
@@ -237,9 +430,19 @@ unsafe fn since_base(_block: u64) -> (u64, u64) {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-unsafe fn add_wire(_block: u64, _packet: u64, _since: u64, _base: u64) -> Wire {
-    Wire::Late
+unsafe fn add_wire(_block: u64, _packet: u64, _since: u64, _base: u64) -> Shifted {
+    Shifted::Late
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn add_above(_block: u64, _packet: u64, _since: u64, _base: u64) -> Shifted {
+    Shifted::Late
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn add_matched(_block: u64, _frames: u64, _bytes: u64) {}
 
 /// What is left to do for a packet of a counter with `--wire`. True.
 ///
@@ -247,46 +450,99 @@ unsafe fn add_wire(_block: u64, _packet: u64, _since: u64, _base: u64) -> Wire {
 ///
 /// `block` is the handle of a counter that lives during the call.
 #[inline(always)]
-unsafe fn finish_wire(ended: Wire, block: u64, frames: u64, bytes: u64) -> bool {
+unsafe fn finish_wire(ended: Shifted, block: u64, frames: u64, bytes: u64) -> bool {
     match ended {
-        Wire::Counted => true,
+        Shifted::Counted | Shifted::Above => true,
         // SAFETY: the handle, during the call.
-        Wire::Late => unsafe {
+        Shifted::Late => unsafe {
             sys::pktstat_shim_roll_over_wire(block as *mut c_void, frames, bytes)
         },
         // SAFETY: the handle, during the call.
-        Wire::Moved => unsafe { sys::pktstat_shim_recount(block as *mut c_void, frames, bytes) },
+        Shifted::Moved => unsafe { sys::pktstat_shim_recount(block as *mut c_void, frames, bytes) },
     }
 }
 
-/// Counts a packet that is so many frames and bytes on the wire. True.
+/// The same with `--above`. The match's result.
+///
+/// # Safety
+///
+/// As [`finish_wire`].
+#[inline(always)]
+unsafe fn finish_above(ended: Shifted, block: u64, frames: u64, bytes: u64) -> bool {
+    let is_counted = match ended {
+        Shifted::Counted => return false,
+        Shifted::Above => {
+            // SAFETY: the handle, during the call.
+            unsafe { add_matched(block, frames, bytes) };
+            return true;
+        }
+        Shifted::Late => false,
+        Shifted::Moved => true,
+    };
+    // SAFETY: the handle, during the call.
+    unsafe { sys::pktstat_shim_above(block as *mut c_void, frames, bytes, is_counted) }
+}
+
+/// Counts a packet that is so many frames and bytes on the wire. The match's result.
 ///
 /// # Safety
 ///
 /// Called by the shim, from [`pktstat_rs_match`], with what that had.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_count_segments(block: u64, frames: u64, bytes: u64) -> bool {
+unsafe extern "C" fn pktstat_rs_count_segments(
+    block: u64,
+    frames: u64,
+    bytes: u64,
+    is_above: bool,
+) -> bool {
     // SAFETY: the handle of blocks that live as long as the rule, in which this packet is.
     let (since, base) = unsafe { since_base(block) };
-    let ended = if frames <= RECENT_FRAMES_MAX {
-        // SAFETY: as above.
-        unsafe { add_wire(block, recent_packet(frames, bytes), since, base) }
-    } else {
-        Wire::Late
-    };
+    let packet = recent_packet(frames, bytes);
+    let fits = frames <= RECENT_FRAMES_MAX;
     // SAFETY: as above.
-    unsafe { finish_wire(ended, block, frames, bytes) }
+    unsafe {
+        if is_above {
+            let add = || add_above(block, packet, since, base);
+            finish_above(
+                if fits { add() } else { Shifted::Late },
+                block,
+                frames,
+                bytes,
+            )
+        } else {
+            let add = || add_wire(block, packet, since, base);
+            finish_wire(
+                if fits { add() } else { Shifted::Late },
+                block,
+                frames,
+                bytes,
+            )
+        }
+    }
 }
 
 const _: () = assert!(Block::TALLY_OFFSET == 0);
 // What the shim's fast path assumes.
 const _: () = assert!(
-    offset_of!(Tally, base_ticks) == offset_of!(sys::pktstat_tally, base_ticks)
-        && offset_of!(Tally, span_ticks) == offset_of!(sys::pktstat_tally, span_ticks)
-        && offset_of!(Tally, recent) == offset_of!(sys::pktstat_tally, recent)
+    offset_of!(Tally, base_ticks) == offset_of!(sys::pktstat_block, base_ticks)
+        && offset_of!(Tally, span_ticks) == offset_of!(sys::pktstat_block, span_ticks)
+        && offset_of!(Tally, recent) == offset_of!(sys::pktstat_block, recent)
+        && in_share(offset_of!(Share, bar)) == offset_of!(sys::pktstat_block, bar)
+        && in_share(offset_of!(Share, granted)) == offset_of!(sys::pktstat_block, granted)
+        && in_share(offset_of!(Share, mask)) == offset_of!(sys::pktstat_block, mask)
+        && in_share(offset_of!(Share, matched_frames))
+            == offset_of!(sys::pktstat_block, matched_frames)
+        && in_share(offset_of!(Share, matched_bytes))
+            == offset_of!(sys::pktstat_block, matched_bytes)
+        && ABOVE == sys::PKTSTAT_ABOVE as u64
         && RECENT_FRAME_BIT == sys::PKTSTAT_RECENT_FRAME_BIT
-        && WIRE_TICKS == 1 << sys::PKTSTAT_WIRE_TICKS_BIT
+        && SHIFTED_TICKS == 1 << sys::PKTSTAT_SHIFTED_TICKS_BIT
 );
+
+/// Where in a block a field of its share is.
+const fn in_share(field: usize) -> usize {
+    Block::SHARE_OFFSET.wrapping_add(field)
+}
 
 /// Counts a packet of `bytes` that came after the deadline.
 ///
@@ -313,6 +569,8 @@ unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, ticks: u64, bytes:
 /// # Safety
 ///
 /// As [`pktstat_rs_roll_over`].
+// Inlined there, it would cost each packet that opens a window a stack frame.
+#[inline(never)]
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_roll_over_wire(
     block: *mut c_void,
@@ -336,4 +594,29 @@ unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, frames: 
     // SAFETY: a block lives as long as the rules of its counter, one of which calls.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
     block.recount(&CLOCK, CLOCK.moment(ticks), frames, bytes);
+}
+
+/// A packet of a counter with `--above` that the fast path has not counted, or (`is_counted`) has, but
+/// perhaps in the wrong window, or beyond what its CPU may count without a look at the others. The
+/// match's result.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_roll_over`]; the packet counts as `frames` and `bytes`.
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_above(
+    block: *mut c_void,
+    ticks: u64,
+    frames: u64,
+    bytes: u64,
+    is_counted: bool,
+) -> bool {
+    // SAFETY: a block lives as long as the rules of its counter, one of which calls.
+    let block = unsafe { PerCpu::<Block>::value_at(block) };
+    let moment = CLOCK.moment(ticks);
+    if is_counted {
+        block.recount_above(&CLOCK, moment, frames, bytes)
+    } else {
+        block.count_above(&CLOCK, moment, frames, bytes)
+    }
 }

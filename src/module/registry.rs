@@ -7,7 +7,7 @@
 //! counter over.
 
 use super::counter::Counter;
-use crate::abi::{Info, ID_ANY, ID_MAX};
+use crate::abi::{Info, Info0, ID_ANY, ID_MAX};
 use crate::decimal::Writer;
 use crate::kernel::error::{from_result, Error, Result};
 use crate::kernel::log;
@@ -15,7 +15,7 @@ use crate::kernel::memory::{Arc, Boxed, ForeignOwnable};
 use crate::kernel::mutex::{Mutex, Rank};
 use crate::kernel::proc::{Dir, Files, Owner};
 use crate::kernel::sys;
-use crate::rule::{Label, Rule};
+use crate::rule::{above_flag, Label, Rule};
 use core::ffi::{c_int, c_void, CStr};
 use core::ptr::NonNull;
 
@@ -74,6 +74,8 @@ impl Entry {
 #[inline(never)]
 fn agree(counter: &Counter, rule: &Rule) -> Result {
     let its = counter.rule();
+    let above = |rule: &Rule| rule.above.map_or(0, |rate| rate.per_second);
+    let unit = |rule: &Rule| rule.above.map_or(0, above_flag).into();
     let values = [
         ("period_ns ", its.period_ns.get(), rule.period_ns.get()),
         (
@@ -82,6 +84,8 @@ fn agree(counter: &Counter, rule: &Rule) -> Result {
             rule.samples.get().into(),
         ),
         ("wire ", its.wire.into(), rule.wire.into()),
+        ("above ", above(its), above(rule)),
+        ("above's unit ", unit(its), unit(rule)),
     ];
     if values.iter().all(|(_, its, new)| its == new) {
         return Ok(());
@@ -293,11 +297,13 @@ fn check(net: &Arc<Net>, info: &mut Info, owner: Owner) -> Result {
 /// # Safety
 ///
 /// Called by x_tables: `net` is what [`pktstat_rs_net_init`] returned for a live namespace, `itself`
-/// the kernel's own, `info` a rule config that nobody else uses.
+/// the kernel's own, `info` a rule config that nobody else uses, an [`Info0`] where `is_revision0` says
+/// so.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_check(
     net: *mut c_void,
     info: *mut c_void,
+    is_revision0: bool,
     itself: *mut c_void,
     uid: u32,
     gid: u32,
@@ -306,13 +312,23 @@ unsafe extern "C" fn pktstat_rs_check(
     let Some(net) = (unsafe { Arc::<Net>::clone_foreign(net) }) else {
         return from_result(Err(Error::EINVAL));
     };
-    // SAFETY: the rule's config, which is x_tables' and lent for the call.
-    let info = unsafe { &mut *info.cast::<Info>() };
     let owner = Owner {
         net: itself,
         uid,
         gid,
     };
+    if is_revision0 {
+        // SAFETY: the rule's config, which is x_tables' and lent for the call.
+        let old = unsafe { &mut *info.cast::<Info0>() };
+        let mut info = (*old).into();
+        let checked = check(&net, &mut info, owner);
+        if checked.is_ok() {
+            *old = info.into();
+        }
+        return from_result(checked);
+    }
+    // SAFETY: as above.
+    let info = unsafe { &mut *info.cast::<Info>() };
     from_result(check(&net, info, owner))
 }
 
@@ -320,15 +336,13 @@ unsafe extern "C" fn pktstat_rs_check(
 ///
 /// # Safety
 ///
-/// Called by x_tables: `info` is a rule config that passed the check in the namespace of `net`.
+/// Called by x_tables: `handle` is what a rule config had from the check in the namespace of `net`.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_destroy(net: *mut c_void, info: *const c_void) {
+unsafe extern "C" fn pktstat_rs_destroy(net: *mut c_void, handle: u64) {
     // SAFETY: the counter of the rule owns the namespace, whether its exit is over or not.
     let Some(net) = (unsafe { Arc::<Net>::clone_foreign(net) }) else {
         return;
     };
-    // SAFETY: the rule's config, which is x_tables' and lent for the call.
-    let handle = unsafe { (*info.cast::<Info>()).counter };
     let mut registry = net.registry.lock();
     registry.release(handle);
     let reaped = registry.reap();

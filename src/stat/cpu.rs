@@ -3,47 +3,63 @@
 
 use super::clock::{Clock, Moment, RealTime};
 use super::fifo::{self, Room, Slot, Tail};
-use super::tally::{Closing, Tally};
+use super::tally::{recent_mask, recent_units, Closing, Tally};
+use super::threshold::{Exclusive, Reports, Share, Threshold};
 use super::wake::WakeRequest;
 use super::window::Window;
+use crate::rate::Unit;
+use crate::sync::Ordering;
 use core::num::NonZeroU64;
 use core::ops::Deref;
 
 /// What a packet leaves to be done later.
 pub trait Timer {
+    /// Around what CPUs report to each other, with `--above`.
+    type Lock: Exclusive<Reports>;
     /// Wakes those who poll the counter in `in_ns`, unless it will do so sooner. Any context.
     fn start(&self, in_ns: u64);
     /// Has what the CPUs have closed collected soon, by a task. Any context.
     fn collect(&self);
 }
 
-/// The tallies of a counter with `--wire` have this bit of the ticks the other way round, half of
-/// their range away. So the fast path of packets that are not looked at finds each of them late,
-/// without a look at the rule; one that knows what a packet counts as turns the bit back.
-pub const WIRE_TICKS: u64 = 1 << 63;
+/// The tallies of a counter with `--wire` or `--above` have this bit of the ticks the other way round,
+/// half of their range away. So the fast path of counters without finds each packet late, without a
+/// look at the rule; one that looked at the rule turns the bit back.
+pub const SHIFTED_TICKS: u64 = 1 << 63;
 
 /// What all CPUs of a counter need when a window ends.
 ///
 /// # Invariants
 ///
 /// But for the request and what the timer has inside, nothing changes after it was made.
-pub struct Shared<T> {
+pub struct Shared<T: Timer> {
     period_ns: NonZeroU64,
-    /// What the ticks of its tallies differ in from the clock's: [`WIRE_TICKS`] or nothing.
+    /// What the ticks of its tallies differ in from the clock's: [`SHIFTED_TICKS`] or nothing.
     ticks_shift: u64,
     request: WakeRequest,
     timer: T,
+    threshold: Option<Threshold<T::Lock>>,
 }
 
 impl<T: Timer> Shared<T> {
     /// For windows of `period_ns`. `wire`: whether a GSO packet counts as its segments, so that each
-    /// packet has to be looked at; see [`WIRE_TICKS`].
+    /// packet has to be looked at; see [`SHIFTED_TICKS`].
     pub fn new(period_ns: NonZeroU64, wire: bool, timer: T) -> Self {
         Self {
             period_ns,
-            ticks_shift: if wire { WIRE_TICKS } else { 0 },
+            ticks_shift: if wire { SHIFTED_TICKS } else { 0 },
             request: WakeRequest::default(),
             timer,
+            threshold: None,
+        }
+    }
+
+    /// The same with `--above`.
+    pub fn above(self, threshold: Threshold<T::Lock>) -> Self {
+        Self {
+            ticks_shift: SHIFTED_TICKS,
+            threshold: Some(threshold),
+            ..self
         }
     }
 
@@ -75,7 +91,7 @@ impl<T: Timer> Shared<T> {
 ///
 /// Its CPU alone writes the first cache line, the tally, and the room, once for each half of its
 /// FIFO; one reader at a time writes the tail, in the same line, which the CPU reads when a window
-/// ends. The rest never changes.
+/// ends. The third line is used with `--above` only. The rest never changes.
 #[repr(C, align(64))]
 pub struct CpuCounter<Slots, Link> {
     tally: Tally,
@@ -83,18 +99,26 @@ pub struct CpuCounter<Slots, Link> {
     room: Room,
     link: Link,
     slots: Slots,
+    share: Share,
 }
 
 const _: () =
-    assert!(core::mem::size_of::<CpuCounter<&[Slot], &Shared<()>>>() == 128 || cfg!(pktstat_loom));
+    assert!(core::mem::size_of::<CpuCounter<&[Slot], &()>>() == 192 || cfg!(pktstat_loom));
 
 impl<Slots, Link> CpuCounter<Slots, Link> {
     /// Where the tally is, for the fast path.
     pub const TALLY_OFFSET: usize = core::mem::offset_of!(Self, tally);
+    /// Where the share is, for the fast path.
+    pub const SHARE_OFFSET: usize = core::mem::offset_of!(Self, share);
 
     /// Its tally.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Its part of `--above`.
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     /// The reader's end of its FIFO.
@@ -104,17 +128,6 @@ impl<Slots, Link> CpuCounter<Slots, Link> {
 }
 
 impl<Slots: Deref<Target = [Slot]>, Link> CpuCounter<Slots, Link> {
-    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
-    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
-        Self {
-            tally: Tally::new(window),
-            tail: Tail::default(),
-            room: Room::new(&slots),
-            link,
-            slots,
-        }
-    }
-
     /// Whether its FIFO is full, when nobody counts or reads.
     pub fn is_full(&self) -> bool {
         fifo::is_full(&self.slots, self.tally.head(), &self.tail)
@@ -123,6 +136,30 @@ impl<Slots: Deref<Target = [Slot]>, Link> CpuCounter<Slots, Link> {
     /// The slots of its FIFO.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+}
+
+impl<Slots, Link, T> CpuCounter<Slots, Link>
+where
+    Slots: Deref<Target = [Slot]>,
+    Link: Deref<Target = Shared<T>>,
+    T: Timer,
+{
+    /// Has counted nothing, and has `window` open. `slots`: one more than closed windows.
+    pub fn new(window: Window, slots: Slots, link: Link) -> Self {
+        let mask = link
+            .threshold
+            .as_ref()
+            .map(Threshold::unit)
+            .map(recent_mask);
+        Self {
+            tally: Tally::new(window),
+            tail: Tail::default(),
+            room: Room::new(&slots),
+            link,
+            slots,
+            share: Share::new(mask.unwrap_or_default()),
+        }
     }
 }
 
@@ -145,6 +182,7 @@ where
 
     /// Counts `frames` and `bytes`, closes the window if it has ended, and sets the fast path's
     /// deadline.
+    #[inline(always)]
     pub fn count<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
         self.count_as(clock, self.link.of_tallies(moment), frames, bytes);
     }
@@ -165,15 +203,77 @@ where
     }
 
     /// Counts a packet of `frames` and `bytes`, which the fast path has counted already, anew in the
-    /// window of this moment if it may be in an older one.
-    pub fn recount<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
+    /// window of this moment if it may be in an older one. Whether it did.
+    pub fn recount<R: RealTime>(
+        &self,
+        clock: &Clock<R>,
+        moment: Moment,
+        frames: u64,
+        bytes: u64,
+    ) -> bool {
         let shared: &Shared<T> = &self.link;
         let closing = self.closing(shared);
         let moment = shared.of_tallies(moment);
-        if let Some(rest_ns) = self.tally.recount(&closing, moment, frames, bytes) {
+        let rest_ns = self.tally.recount(&closing, moment, frames, bytes);
+        if let Some(rest_ns) = rest_ns {
             self.tally.set_base(moment.ticks);
             self.set_span(shared, clock, rest_ns);
         }
+        rest_ns.is_some()
+    }
+
+    /// With `--above`: counts `frames` and `bytes`, and returns whether the packet matches.
+    pub fn count_above<R: RealTime>(
+        &self,
+        clock: &Clock<R>,
+        moment: Moment,
+        frames: u64,
+        bytes: u64,
+    ) -> bool {
+        self.count(clock, moment, frames, bytes);
+        self.is_match(frames, bytes, true)
+    }
+
+    /// The same for a packet that the fast path has counted already: it has counted as much as it may,
+    /// or the packet may be in an older window.
+    pub fn recount_above<R: RealTime>(
+        &self,
+        clock: &Clock<R>,
+        moment: Moment,
+        frames: u64,
+        bytes: u64,
+    ) -> bool {
+        let is_moved = self.recount(clock, moment, frames, bytes);
+        if !is_moved {
+            // Where it is it stays, whenever the window ends: all that is reported is in the totals.
+            self.tally.fold_recent();
+        }
+        self.is_match(frames, bytes, is_moved)
+    }
+
+    /// Whether a packet of `frames` and `bytes` matches, now that the totals have it; `is_last`:
+    /// nothing was counted after it.
+    fn is_match(&self, frames: u64, bytes: u64, is_last: bool) -> bool {
+        let Some(threshold) = &self.link.threshold else {
+            return true;
+        };
+        let unit = threshold.unit();
+        let packet = match unit {
+            _ if !is_last => 0,
+            Unit::Packets => frames,
+            Unit::Bits => bytes,
+        };
+        let total = self.tally.total(unit);
+        let rest = self
+            .share
+            .look(threshold, self.tally.window(), total, packet);
+        let bar = recent_units(unit, rest);
+        self.share.bar.store(bar, Ordering::Relaxed);
+        let is_match = self.share.is_above();
+        if is_match {
+            self.share.matched(frames, bytes);
+        }
+        is_match
     }
 
     #[inline(always)]

@@ -18,5 +18,6 @@ pub mod fifo;
 pub mod gate;
 pub mod ring;
 pub mod tally;
+pub mod threshold;
 pub mod wake;
 pub mod window;

@@ -4,6 +4,7 @@
 use super::clock::Moment;
 use super::fifo::{self, is_beyond, Mark, Room, Slot, Tail};
 use super::window::{Time, Window};
+use crate::rate::Unit;
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
 use core::num::NonZeroU64;
 use core::ops::Deref;
@@ -81,6 +82,24 @@ struct Packet {
     back: u64,
 }
 
+/// The bits of [`Tally::recent`] that count `unit`.
+pub fn recent_mask(unit: Unit) -> u64 {
+    match unit {
+        Unit::Packets => !(RECENT_FRAME - 1),
+        Unit::Bits => RECENT_FRAME - 1,
+    }
+}
+
+/// `units`, as [`recent_mask`] leaves them of [`Tally::recent`]; the most that it has room for where
+/// they are more.
+pub fn recent_units(unit: Unit, units: u64) -> u64 {
+    let most = u64::MAX >> RECENT_FRAME_BIT;
+    match unit {
+        Unit::Packets => units.min(most) << RECENT_FRAME_BIT,
+        Unit::Bits => units.min(RECENT_FRAME - 1),
+    }
+}
+
 /// What is added to [`Tally::recent`] for so many frames and bytes.
 #[inline(always)]
 pub fn recent_packet(frames: u64, bytes: u64) -> u64 {
@@ -114,7 +133,8 @@ impl Tally {
         }
     }
 
-    fn window(&self) -> Window {
+    /// The open window. For this CPU only.
+    pub fn window(&self) -> Window {
         Window::from_word(self.window.load(Ordering::Relaxed))
     }
 
@@ -227,6 +247,30 @@ impl Tally {
 
         self.step_sequence(Ordering::Release);
         rest_ns
+    }
+
+    /// Adds what the fast path has counted to the totals, in the window that is open.
+    ///
+    /// For this CPU only, and not to be interrupted by anything that counts on it.
+    pub fn fold_recent(&self) {
+        self.step_sequence(Ordering::Relaxed);
+        // As in `fold`.
+        fence(Ordering::Release);
+        let mark = self.mark(self.window(), self.recent.load(Ordering::Relaxed));
+        self.recent.store(0, Ordering::Relaxed);
+        self.frames.store(mark.frames, Ordering::Relaxed);
+        self.bytes.store(mark.bytes, Ordering::Relaxed);
+        self.step_sequence(Ordering::Release);
+    }
+
+    /// Frames or bytes since the counter was made, but for what the fast path counted since they were
+    /// last added. For this CPU only.
+    pub fn total(&self, unit: Unit) -> u64 {
+        let total = match unit {
+            Unit::Packets => &self.frames,
+            Unit::Bits => &self.bytes,
+        };
+        total.load(Ordering::Relaxed)
     }
 
     /// One instruction: only this CPU writes it.

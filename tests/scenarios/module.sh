@@ -26,13 +26,13 @@ claim "it says one line when it is loaded: its version and the size of the rule 
 log_mark
 modprobe xt_pktstat
 [[ $(dmesg | tail -n +$((mark + 1)) | grep -c xt_pktstat) == 1 ]]
-logged 'xt_pktstat: version [0-9]+\.[0-9]+\.[0-9]+, rule config 64 bytes'
+logged 'xt_pktstat: version [0-9]+\.[0-9]+\.[0-9]+, rule config 72 bytes'
 [[ $(modinfo -F version xt_pktstat) == "$(dmesg | sed -n 's/.*xt_pktstat: version \([^,]*\),.*/\1/p' | tail -n 1)" ]]
 
 claim "x_tables offers it to both families, and to no other"
 modprobe -a ip_tables ip6_tables arp_tables
-[[ $(grep -cx pktstat /proc/net/ip_tables_matches) == 1 ]]
-[[ $(grep -cx pktstat /proc/net/ip6_tables_matches) == 1 ]]
+[[ $(grep -cx pktstat /proc/net/ip_tables_matches) == 2 ]]
+[[ $(grep -cx pktstat /proc/net/ip6_tables_matches) == 2 ]]
 ! grep -qx pktstat /proc/net/arp_tables_matches || false
 
 claim "iptables loads it by itself"

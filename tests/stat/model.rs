@@ -9,7 +9,7 @@ use std::rc::Rc;
 use xt_pktstat::row::{Line, HEADER};
 use xt_pktstat::stat::clock::{self, Clock, RealTime};
 use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
-use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer, WIRE_TICKS};
+use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer, SHIFTED_TICKS};
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::Cursor;
 use xt_pktstat::stat::fifo::Slot;
@@ -234,6 +234,7 @@ impl Alarm {
 }
 
 impl Timer for Alarm {
+    type Lock = std::convert::Infallible;
     fn start(&self, in_ns: u64) {
         assert!(in_ns <= self.longest_ns);
         let at = self.mono_ns.get() + in_ns;
@@ -493,7 +494,7 @@ impl Machine {
 
     /// What the fast path compares with the deadline.
     fn tally_ticks(&self) -> u64 {
-        self.ticks() ^ if self.wire { WIRE_TICKS } else { 0 }
+        self.ticks() ^ if self.wire { SHIFTED_TICKS } else { 0 }
     }
 
     fn add_recent(&self, cpu: usize, frames: u64, bytes: u64) {

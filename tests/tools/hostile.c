@@ -73,7 +73,7 @@ static const char *const names[] = {
 	"abcdefghijklmnopqrstuvwxyz01234", "a.b-c_D", "\xff", "a\xc3\xa4", "%s%n",
 };
 
-static void invent_info(struct xt_pktstat_info *info)
+static void invent_info(struct xt_pktstat_info1 *info)
 {
 	unsigned int i, faults = one_of(4);
 	const char *name;
@@ -83,7 +83,7 @@ static void invent_info(struct xt_pktstat_info *info)
 	info->samples = 1 + one_of(64);
 	info->id = one_of(2) ? XT_PKTSTAT_ID_ANY : one_of(8);
 	while (faults--)
-		switch (one_of(9)) {
+		switch (one_of(10)) {
 		case 0:
 			info->period_ns = number();
 			break;
@@ -91,7 +91,7 @@ static void invent_info(struct xt_pktstat_info *info)
 			info->samples = number();
 			break;
 		case 2:
-			info->flags = one_of(2) ? number() : 1;
+			info->flags = one_of(2) ? number() : one_of(8);
 			break;
 		case 3:
 			info->id = number();
@@ -112,6 +112,10 @@ static void invent_info(struct xt_pktstat_info *info)
 			info->id = one_of(4) ? XT_PKTSTAT_ID_ANY : info->id;
 			break;
 		case 8:
+			info->flags |= XT_PKTSTAT_FLAG_ABOVE_BITS << one_of(2);
+			info->above = one_of(2) ? number() : any() >> one_of(64);
+			break;
+		case 9:
 			((unsigned char *)info)[one_of(sizeof(*info))] = any();
 			break;
 		}
@@ -122,16 +126,16 @@ static struct input good(void)
 	return (struct input){
 		.name = XT_PKTSTAT_MATCH_NAME,
 		.revision = XT_PKTSTAT_REVISION,
-		.size = sizeof(struct xt_pktstat_info),
+		.size = sizeof(struct xt_pktstat_info1),
 		.info.period_ns = 1000000,
 		.info.samples = 16,
 		.info.id = XT_PKTSTAT_ID_ANY,
 	};
 }
 
-struct xt_pktstat_info bad_info(void)
+struct xt_pktstat_info1 bad_info(void)
 {
-	struct xt_pktstat_info info = good().info;
+	struct xt_pktstat_info1 info = good().info;
 
 	info.period_ns = 0;
 	return info;
@@ -155,7 +159,7 @@ static struct input invent(unsigned long long number)
 	}
 	/* Each has the kernel look for a module: dear. */
 	if (!one_of(64))
-		input.revision = 1 + one_of(255);
+		input.revision = 2 + one_of(254);
 	if (!one_of(8))
 		input.company = one_of(2) ? BEFORE_BAD_MATCH : BEFORE_BAD_RULE;
 	return input;
@@ -179,8 +183,27 @@ static int is_name(const char *name)
 	return 1;
 }
 
+/* Whether a window of this period has a unit at this rate, and not more than it can hold. */
+static int is_above(const struct xt_pktstat_info1 *info)
+{
+	__uint128_t units = (__uint128_t)info->above * info->period_ns / 1000000000;
+
+	switch (info->flags & ~XT_PKTSTAT_FLAG_WIRE) {
+	case 0:
+		return !info->above;
+	case XT_PKTSTAT_FLAG_ABOVE_BITS:
+		units /= 8;
+		break;
+	case XT_PKTSTAT_FLAG_ABOVE_PACKETS:
+		break;
+	default:
+		return 0;
+	}
+	return units && units <= 1ULL << 62;
+}
+
 /* What INTERFACE says of it, told a second time. */
-static int is_valid(const struct xt_pktstat_info *info)
+static int is_valid(const struct xt_pktstat_info1 *info)
 {
 	static const char none[XT_PKTSTAT_NAME_SIZE];
 
@@ -188,7 +211,7 @@ static int is_valid(const struct xt_pktstat_info *info)
 		return 0;
 	if (!info->samples || info->samples > XT_PKTSTAT_SAMPLES_MAX)
 		return 0;
-	if (info->flags & ~XT_PKTSTAT_FLAG_WIRE || info->reserved)
+	if (!is_above(info) || info->reserved)
 		return 0;
 	if (memcmp(info->name, none, sizeof(none)))
 		return is_name(info->name) && info->id == XT_PKTSTAT_ID_ANY;
@@ -249,10 +272,10 @@ static void clear(void)
 }
 
 /* What the kernel shows of the rule that it took. */
-static void read_back(const struct xt_pktstat_info *sent)
+static void read_back(const struct xt_pktstat_info1 *sent)
 {
 	char want[XT_PKTSTAT_NAME_SIZE] = "", name[XT_PKTSTAT_NAME_SIZE] = "";
-	struct xt_pktstat_info info;
+	struct xt_pktstat_info1 info;
 	unsigned int id = sent->id;
 
 	/* There is no other counter, so the lowest number is free. */
@@ -261,7 +284,7 @@ static void read_back(const struct xt_pktstat_info *sent)
 	place->backend->show(&info);
 	if (info.counter)
 		die("a kernel pointer is shown: %llx", (unsigned long long)info.counter);
-	if (memcmp(&info, sent, offsetof(struct xt_pktstat_info, id)))
+	if (memcmp(&info, sent, offsetof(struct xt_pktstat_info1, id)))
 		die("the rule was changed");
 	if (info.id != id)
 		die("number %u is shown instead of %u", info.id, id);
@@ -283,7 +306,7 @@ static void fuzz(unsigned long long from, unsigned long long count)
 
 	for (now_at = from; now_at < from + count; now_at++) {
 		struct input input = invent(now_at);
-		const struct xt_pktstat_info *info = &input.info;
+		const struct xt_pktstat_info1 *info = &input.info;
 		int want = expected(&input), status = place->backend->add(&input);
 
 		/* Too much memory is another matter than a bad rule. */

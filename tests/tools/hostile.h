@@ -11,7 +11,7 @@ struct input {
 	const char *name;
 	unsigned int revision;
 	union {
-		struct xt_pktstat_info info;
+		struct xt_pktstat_info1 info;
 		unsigned char bytes[2048];
 	};
 	unsigned int size;	/* of the config, as it is sent */
@@ -27,7 +27,7 @@ struct backend {
 	/* Adds a rule, or what is more than one: 0 or an error. */
 	int (*add)(const struct input *input);
 	/* The config of the one rule that there is, as the kernel shows it. */
-	void (*show)(struct xt_pktstat_info *info);
+	void (*show)(struct xt_pktstat_info1 *info);
 	/* Removes all rules; what they referred to may go later. */
 	int (*clear)(void);
 	/* What the size of a config is a multiple of. */
@@ -37,7 +37,7 @@ struct backend {
 extern const struct backend legacy, nft;
 
 /* A config that is refused whatever the one beside it is. */
-struct xt_pktstat_info bad_info(void);
+struct xt_pktstat_info1 bad_info(void);
 
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -121,7 +121,7 @@ static int replace(const struct input *input)
 	for (hook = NF_INET_LOCAL_IN; hook <= NF_INET_LOCAL_OUT; hook++) {
 		table.head.hook_entry[hook] = table.size;
 		if (hook == NF_INET_LOCAL_IN && input) {
-			const struct xt_pktstat_info bad = bad_info();
+			const struct xt_pktstat_info1 bad = bad_info();
 
 			size = put_match(matches, input->name, input->revision, input->bytes,
 					 input->size);
@@ -157,7 +157,7 @@ static int clear(void)
 	return replace(NULL);
 }
 
-static void show(struct xt_pktstat_info *info)
+static void show(struct xt_pktstat_info1 *info)
 {
 	struct {
 		struct ipt_get_entries head;

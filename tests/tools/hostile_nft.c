@@ -191,7 +191,7 @@ static void put_match(const char *name, unsigned int revision, const void *info,
 
 static int add(const struct input *input)
 {
-	const struct xt_pktstat_info bad = bad_info();
+	const struct xt_pktstat_info1 bad = bad_info();
 	int rule, rules = input->company == BEFORE_BAD_RULE ? 2 : 1;
 
 	begin_batch();
@@ -246,7 +246,7 @@ static const struct nlattr *inside(const struct nlattr *head, int type)
 	return find(head + 1, head->nla_len - sizeof(*head), type);
 }
 
-static void show_rule(const struct nlmsghdr *head, struct xt_pktstat_info *info)
+static void show_rule(const struct nlmsghdr *head, struct xt_pktstat_info1 *info)
 {
 	size_t before = NLMSG_SPACE(sizeof(struct nfgenmsg));
 	const struct nlattr *match, *config;
@@ -264,7 +264,7 @@ static void show_rule(const struct nlmsghdr *head, struct xt_pktstat_info *info)
 	memcpy(info, config + 1, sizeof(*info));
 }
 
-static void show(struct xt_pktstat_info *info)
+static void show(struct xt_pktstat_info1 *info)
 {
 	struct nlmsghdr *question;
 	int rules = 0;

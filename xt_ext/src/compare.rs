@@ -14,22 +14,24 @@
 
 use core::mem::{offset_of, size_of};
 
-use xt_pktstat::abi::{Info, COMPARED_SIZE};
-
 use crate::sys::{self, xt_entry_match, xtables_match};
+use crate::{Config, Matches};
 
-const SIZE_WITH_ID: usize = offset_of!(Info, id) + size_of::<u32>();
+/// Up to the number, and with it.
+const fn size_with_id<C: Config>() -> usize {
+    C::COMPARED_SIZE + size_of::<u32>()
+}
 
 /// A new rule is parsed: its number does not count until it is given.
 ///
 /// # Safety
 ///
 /// As [`parsed_match`].
-pub unsafe fn without_id(slot: *mut *mut xt_entry_match) {
+pub unsafe fn without_id<C: Config>(slot: *mut *mut xt_entry_match) {
     if !at_commit() {
         // SAFETY: libxtables' own match, which it lends to the parse function that calls; this
         // process has one thread.
-        unsafe { (*parsed_match(slot)).userspacesize = COMPARED_SIZE };
+        unsafe { (*parsed_match(slot)).userspacesize = C::COMPARED_SIZE };
     }
 }
 
@@ -38,14 +40,16 @@ pub unsafe fn without_id(slot: *mut *mut xt_entry_match) {
 /// # Safety
 ///
 /// As [`parsed_match`]; nothing refers to the `registered` matches meanwhile.
-pub unsafe fn with_id(slot: *mut *mut xt_entry_match, registered: *mut [xtables_match; 2]) {
+pub unsafe fn with_id<C: Config>(slot: *mut *mut xt_entry_match, registered: *mut Matches) {
     // SAFETY: as in `without_id`. The registered ones live for ever, and by the caller's promise
     // nobody else has a reference to them now.
     unsafe {
-        (*parsed_match(slot)).userspacesize = SIZE_WITH_ID;
+        (*parsed_match(slot)).userspacesize = size_with_id::<C>();
         if at_commit() {
             for each in &mut *registered {
-                each.userspacesize = SIZE_WITH_ID;
+                if each.revision == C::REVISION {
+                    each.userspacesize = size_with_id::<C>();
+                }
             }
         }
     }

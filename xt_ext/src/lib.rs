@@ -11,11 +11,11 @@ mod output;
 mod sys;
 
 use core::ffi::CStr;
-use core::mem::{align_of, size_of};
+use core::mem::{align_of, offset_of, size_of};
 use core::ptr;
 
 use libc::{c_char, c_int, c_uint, c_void, option};
-use xt_pktstat::abi::{Info, COMPARED_SIZE, ID_ANY, REVISION};
+use xt_pktstat::abi::{Info, Info0, COMPARED_SIZE, ID_ANY, REVISION};
 use xt_pktstat::rule::{Rule, RuleError};
 
 use options::{Fault, Given, Opt};
@@ -34,6 +34,7 @@ static OPTIONS: Options = Options([
     getopt_entry(Opt::Name),
     getopt_entry(Opt::Id),
     getopt_entry(Opt::Wire),
+    getopt_entry(Opt::Above),
     option {
         name: ptr::null(),
         has_arg: 0,
@@ -51,30 +52,51 @@ const fn getopt_entry(opt: Opt) -> option {
     }
 }
 
-/// One for each family that the kernel half serves. Not one for all: arptables and ebtables would
-/// offer it then.
+/// A revision of the rule config. libxtables takes the highest that the kernel half has.
+trait Config: Copy + Into<Info> + From<Info> + 'static {
+    const REVISION: u8;
+    /// Bytes up to the number.
+    const COMPARED_SIZE: usize;
+}
+
+impl Config for Info {
+    const REVISION: u8 = REVISION;
+    const COMPARED_SIZE: usize = COMPARED_SIZE;
+}
+
+impl Config for Info0 {
+    const REVISION: u8 = 0;
+    const COMPARED_SIZE: usize = offset_of!(Info0, id);
+}
+
+type Matches = [xtables_match; 4];
+
+/// One for each revision and each family that the kernel half serves. Not one for all families:
+/// arptables and ebtables would offer it then.
 ///
-/// libxtables keeps these two for ever and writes to them, from its one thread.
-static mut MATCHES: [xtables_match; 2] = [
-    extension_match(sys::NFPROTO_IPV4 as u16),
-    extension_match(sys::NFPROTO_IPV6 as u16),
+/// libxtables keeps these for ever and writes to them, from its one thread.
+static mut MATCHES: Matches = [
+    extension_match::<Info>(sys::NFPROTO_IPV4 as u16),
+    extension_match::<Info>(sys::NFPROTO_IPV6 as u16),
+    extension_match::<Info0>(sys::NFPROTO_IPV4 as u16),
+    extension_match::<Info0>(sys::NFPROTO_IPV6 as u16),
 ];
 
-const fn extension_match(family: u16) -> xtables_match {
+const fn extension_match<C: Config>(family: u16) -> xtables_match {
     // SAFETY: null pointers, absent functions and zeros are valid for each field.
     let mut this: xtables_match = unsafe { core::mem::zeroed() };
     this.version = sys::XTABLES_VERSION.as_ptr();
     this.name = c"pktstat".as_ptr();
-    this.revision = REVISION;
+    this.revision = C::REVISION;
     this.family = family;
-    this.size = size_of::<Info>();
-    this.userspacesize = COMPARED_SIZE;
+    this.size = size_of::<C>();
+    this.userspacesize = C::COMPARED_SIZE;
     this.help = Some(help);
-    this.init = Some(init);
-    this.parse = Some(parse);
+    this.init = Some(init::<C>);
+    this.parse = Some(parse::<C>);
     this.final_check = Some(final_check);
-    this.print = Some(print);
-    this.save = Some(save);
+    this.print = Some(print::<C>);
+    this.save = Some(save::<C>);
     this.extra_opts = &raw const OPTIONS.0 as *const option;
     this
 }
@@ -85,9 +107,10 @@ static REGISTER: extern "C" fn() = register;
 
 extern "C" fn register() {
     let matches = (&raw mut MATCHES).cast::<xtables_match>();
-    // SAFETY: a table of two that lives for ever and that nothing here refers to meanwhile.
+    let count = const { size_of::<Matches>() / size_of::<xtables_match>() } as c_uint;
+    // SAFETY: a table of so many that lives for ever and that nothing here refers to meanwhile.
     // iptables loads the extension after it has set up libxtables.
-    unsafe { sys::xtables_register_matches(matches, 2) }
+    unsafe { sys::xtables_register_matches(matches, count) }
 }
 
 unsafe extern "C" fn help() {
@@ -101,19 +124,25 @@ unsafe extern "C" fn help() {
          \x20 --id N\t\tnumber of a counter without a name, 0 to 65535\n\
          \t\t\t(left out: the lowest free one)\n\
          \x20 --wire\t\tcount what is on the wire: a GSO or GRO packet\n\
-         \t\t\tas its segments, each with its headers\n",
+         \t\t\tas its segments, each with its headers\n\
+         \x20 --above RATE\t\tmatch only in windows that have carried more:\n\
+         \t\t\ta number with bit, kbit, mbit, gbit or tbit,\n\
+         \t\t\tor with pps, kpps or mpps\n",
     );
 }
 
 /// Called with a rule config of zeros, before the options.
-unsafe extern "C" fn init(entry_match: *mut xt_entry_match) {
+unsafe extern "C" fn init<C: Config>(entry_match: *mut xt_entry_match) {
     // SAFETY: libxtables allocated a rule config of the registered size behind the head, and lends
     // it for the call; this process has one thread.
-    unsafe { (*info_of(entry_match)).id = ID_ANY };
+    let config = unsafe { &mut *config_of::<C>(entry_match) };
+    let mut info: Info = (*config).into();
+    info.id = ID_ANY;
+    *config = info.into();
 }
 
 /// Called with each option that getopt found, in the order of the command line.
-unsafe extern "C" fn parse(
+unsafe extern "C" fn parse<C: Config>(
     number: c_int,
     _argv: *mut *mut c_char,
     invert: c_int,
@@ -130,15 +159,20 @@ unsafe extern "C" fn parse(
     // one thread, so for the time of the call they are ours.
     unsafe {
         let mut given = Given(*flags);
-        if given.is_empty() {
-            compare::without_id(slot);
+        if opt == Opt::Above && C::REVISION == 0 {
+            output::refuse(opt, Fault::Module, value);
         }
-        let info = &mut *info_of(*slot);
-        if let Err(fault) = given.take(opt, value.to_bytes(), invert != 0, info) {
+        if given.is_empty() {
+            compare::without_id::<C>(slot);
+        }
+        let config = &mut *config_of::<C>(*slot);
+        let mut info = (*config).into();
+        if let Err(fault) = given.take(opt, value.to_bytes(), invert != 0, &mut info) {
             output::refuse(opt, fault, value);
         }
+        *config = info.into();
         if opt == Opt::Id {
-            compare::with_id(slot, &raw mut MATCHES);
+            compare::with_id::<C>(slot, &raw mut MATCHES);
         }
         *flags = given.0;
     }
@@ -151,17 +185,21 @@ unsafe extern "C" fn final_check(flags: c_uint) {
     }
 }
 
-unsafe extern "C" fn print(_: *const c_void, entry_match: *const xt_entry_match, _: c_int) {
+unsafe extern "C" fn print<C: Config>(
+    _: *const c_void,
+    entry_match: *const xt_entry_match,
+    _: c_int,
+) {
     // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
-    match unsafe { rule_of(entry_match) } {
+    match unsafe { rule_of::<C>(entry_match) } {
         Ok(rule) => output::print(&rule),
         Err(error) => output::not_a_rule(error),
     }
 }
 
-unsafe extern "C" fn save(_: *const c_void, entry_match: *const xt_entry_match) {
+unsafe extern "C" fn save<C: Config>(_: *const c_void, entry_match: *const xt_entry_match) {
     // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
-    match unsafe { rule_of(entry_match) } {
+    match unsafe { rule_of::<C>(entry_match) } {
         Ok(rule) => output::save(&rule),
         Err(error) => output::not_a_rule(error),
     }
@@ -180,9 +218,9 @@ fn value_of(opt: Opt) -> &'static CStr {
 }
 
 /// The rule config behind the head of a match.
-fn info_of(entry_match: *mut xt_entry_match) -> *mut Info {
+fn config_of<C: Config>(entry_match: *mut xt_entry_match) -> *mut C {
     // The head is as long as its alignment to 8 asks for, so the rule config is aligned too.
-    const { assert!(size_of::<xt_entry_match>().is_multiple_of(align_of::<Info>())) };
+    const { assert!(size_of::<xt_entry_match>().is_multiple_of(align_of::<C>())) };
     entry_match.wrapping_add(1).cast()
 }
 
@@ -191,16 +229,16 @@ fn info_of(entry_match: *mut xt_entry_match) -> *mut Info {
 /// # Safety
 ///
 /// As long as its head says, and all of it may be read.
-unsafe fn rule_of(entry_match: *const xt_entry_match) -> Result<Rule, RuleError> {
+unsafe fn rule_of<C: Config>(entry_match: *const xt_entry_match) -> Result<Rule, RuleError> {
     // SAFETY: the caller promises a head that can be read during the call.
     let size = unsafe { (*entry_match).u.match_size };
-    if usize::from(size) < size_of::<xt_entry_match>() + size_of::<Info>() {
+    if usize::from(size) < size_of::<xt_entry_match>() + size_of::<C>() {
         return Err(RuleError::Reserved);
     }
     // SAFETY: the rule config is inside, as just checked. A match in a table that the kernel
     // handed out begins where the one before it ends, so no alignment is asked for.
-    let info = unsafe { info_of(entry_match.cast_mut()).read_unaligned() };
-    Rule::from_info(&info)
+    let config = unsafe { config_of::<C>(entry_match.cast_mut()).read_unaligned() };
+    Rule::from_info(&config.into())
 }
 
 #[cfg(not(test))]

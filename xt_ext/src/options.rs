@@ -15,16 +15,18 @@ pub enum Opt {
     Name,
     Id,
     Wire,
+    Above,
 }
 
 impl Opt {
     /// All of them, as getopt numbers them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Period,
         Self::Samples,
         Self::Name,
         Self::Id,
         Self::Wire,
+        Self::Above,
     ];
 
     /// The one that getopt found.
@@ -42,6 +44,7 @@ impl Opt {
             Self::Name => c"name",
             Self::Id => c"id",
             Self::Wire => c"wire",
+            Self::Above => c"above",
         }
     }
 
@@ -58,6 +61,7 @@ impl Opt {
             Self::Name => RuleError::Name.takes(),
             Self::Id => RuleError::Id.takes(),
             Self::Wire => "no value",
+            Self::Above => RuleError::Above.takes(),
         }
     }
 
@@ -79,6 +83,10 @@ pub enum Fault {
     Missing,
     /// `--name` and `--id` exclude each other.
     NameAndId,
+    /// The rate and the period do not go together.
+    AboveOfPeriod,
+    /// The module that is loaded is too old for it.
+    Module,
 }
 
 /// The options given so far, as the bits that iptables keeps for a match.
@@ -114,7 +122,11 @@ impl Given {
         if self.has(Opt::Name) && self.has(Opt::Id) {
             return Err(Fault::NameAndId);
         }
-        write(option, value, info).map_err(|_| Fault::Value)
+        write(option, value, info).map_err(|_| Fault::Value)?;
+        if self.has(Opt::Above) && self.has(Opt::Period) && !rule::is_above_of_period(info) {
+            return Err(Fault::AboveOfPeriod);
+        }
+        Ok(())
     }
 
     /// What is still missing when all options were given.
@@ -132,6 +144,11 @@ fn write(option: Opt, value: &[u8], info: &mut Info) -> Result<(), RuleError> {
         Opt::Name => info.name = *rule::parse_name(value)?.as_padded(),
         Opt::Id => info.id = rule::parse_id(value)?.into(),
         Opt::Wire => info.flags |= FLAG_WIRE,
+        Opt::Above => {
+            let rate = rule::parse_above(value)?;
+            info.above = rate.per_second;
+            info.flags |= rule::above_flag(rate);
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 use core::ffi::CStr;
 
 use libc::c_int;
+use xt_pktstat::rate::RATE_TEXT;
 use xt_pktstat::rule::{format_period, Label, Rule, RuleError, PERIOD_TEXT};
 
 use crate::options::{Fault, Opt};
@@ -17,11 +18,16 @@ const REPEATED: usize = 40;
 pub fn refuse(option: Opt, fault: Fault, value: &CStr) -> ! {
     let (option, takes) = match fault {
         Fault::NameAndId => (Opt::Id, RuleError::NameAndId.takes()),
+        Fault::AboveOfPeriod => (Opt::Above, RuleError::AboveOfPeriod.takes()),
+        Fault::Module => (
+            option,
+            "a newer xt_pktstat module than the one that is loaded",
+        ),
         _ => (option, option.takes()),
     };
     let (why, value, end) = match fault {
         Fault::Value if is_short_line(value) => (c", not \"", value, c"\""),
-        Fault::Value | Fault::NameAndId => (c"", c"", c""),
+        Fault::Value | Fault::NameAndId | Fault::AboveOfPeriod | Fault::Module => (c"", c"", c""),
         Fault::Inverted => (c"; \"!\" is not for it", c"", c""),
         Fault::Twice => (c"; it is given twice", c"", c""),
         Fault::Missing => (c"; it is missing", c"", c""),
@@ -67,6 +73,9 @@ pub fn print(rule: &Rule) {
     if rule.wire {
         put(b" wire");
     }
+    if let Some(rate) = rule.above {
+        option(b" above ", rate.format(&mut [0; RATE_TEXT]));
+    }
 }
 
 /// Prints the rule as `iptables -S` and `iptables-save` show it: it is read back as it was.
@@ -81,6 +90,9 @@ pub fn save(rule: &Rule) {
     }
     if rule.wire {
         put(b" --wire");
+    }
+    if let Some(rate) = rule.above {
+        option(b" --above ", rate.format(&mut [0; RATE_TEXT]));
     }
 }
 

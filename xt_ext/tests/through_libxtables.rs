@@ -54,6 +54,11 @@ fn run(command: &mut Command) -> String {
 }
 
 fn drive(family: &str, backend: &str, rules: &[&str]) -> Output {
+    drive_with("1", family, backend, rules)
+}
+
+/// With a kernel that has `newest` and the revisions before it, where `backend` asks for one.
+fn drive_with(newest: &str, family: &str, backend: &str, rules: &[&str]) -> Output {
     let rules = rules.join(" , ");
     // Two spaces stand around an empty argument.
     let rules = rules.split(' ').map(|word| word.replace('~', " "));
@@ -61,6 +66,7 @@ fn drive(family: &str, backend: &str, rules: &[&str]) -> Output {
         .args([family, backend])
         .args(rules)
         .env("XTABLES_LIBDIR", stage())
+        .env("NEWEST_REVISION", newest)
         .output()
         .expect("it starts")
 }
@@ -110,6 +116,11 @@ fn what_is_saved_is_canonical_and_stays_as_it_is() {
         ),
         ("--period 1 --samples 1 --id 0", ""),
         ("--period 1 --samples 1 --id 65535 --wire", ""),
+        ("--period 1 --samples 1 --name a --wire --above 5gbit", ""),
+        (
+            "--above 0.5mpps --samples 1 --period 1",
+            "--period 1 --samples 1 --above 500kpps",
+        ),
     ] {
         let canonical = if canonical.is_empty() {
             given
@@ -156,6 +167,9 @@ fn what_is_wrong_is_refused_in_one_line_with_status_2() {
     let id = "pktstat: --id takes a number from 0 to 65535";
     let alone = "pktstat: --id takes a counter without --name";
     let wire = "pktstat: --wire takes no value";
+    let above = "pktstat: --above takes a number with bit, kbit, mbit, gbit or tbit \
+                 (of IP packets, a second), or with pps, kpps or mpps";
+    let of_period = "pktstat: --above takes one byte or frame a period at least, and 2^62 at most";
     let long = "x".repeat(41);
     for (given, line) in [
         ("", format!("{period}; it is missing")),
@@ -207,6 +221,13 @@ fn what_is_wrong_is_refused_in_one_line_with_status_2() {
         ("--id 1 --name a", alone.to_owned()),
         ("--wire --wire", format!("{wire}; it is given twice")),
         ("! --wire", format!("{wire}; \"!\" is not for it")),
+        ("--above 5", format!("{above}, not \"5\"")),
+        (
+            "--above 1pps --above 1pps",
+            format!("{above}; it is given twice"),
+        ),
+        ("--period 1us --above 1pps", of_period.to_owned()),
+        ("--above 1pps --period 1us", of_period.to_owned()),
     ] {
         let output = drive("4", "nft", &[format!("-m pktstat {given}").trim_end()]);
         assert_eq!(output.status.code(), Some(2), "{given}: {output:?}");
@@ -225,33 +246,50 @@ const FIVE_FIRST: &str = "-m pktstat --id 5 --period 1 --samples 1";
 
 #[test]
 fn legacy_compares_the_number_of_just_the_rules_that_give_it() {
-    assert_eq!(compared("legacy", &[ANY]), [48]);
-    assert_eq!(compared("legacy", &[FIVE]), [52]);
+    assert_eq!(compared("legacy", &[ANY]), [56]);
+    assert_eq!(compared("legacy", &[FIVE]), [60]);
     assert_eq!(
         compared("legacy", &[ANY, FIVE, ANY, FIVE_FIRST, ANY]),
-        [48, 52, 48, 52, 48]
+        [56, 60, 56, 60, 56]
     );
     for (first, second, sizes) in [
-        (ANY, FIVE, [48, 52]),
-        (FIVE, ANY, [52, 48]),
-        (FIVE, FIVE_FIRST, [52, 52]),
+        (ANY, FIVE, [56, 60]),
+        (FIVE, ANY, [60, 56]),
+        (FIVE, FIVE_FIRST, [60, 60]),
     ] {
         let both = format!("{first} {second}");
         assert_eq!(compared("legacy", &[&both]), sizes);
         let with_neighbours = compared("legacy", &[FIVE, &both, ANY]);
-        assert_eq!(with_neighbours, [52, sizes[0], sizes[1], 48]);
+        assert_eq!(with_neighbours, [60, sizes[0], sizes[1], 56]);
     }
+}
+
+#[test]
+fn with_a_kernel_of_revision_0_all_but_above_works() {
+    let old = |rule| drive_with("0", "4", "legacy", &[rule]);
+    for (rule, size) in [(ANY, "48"), (FIVE, "52")] {
+        let text = String::from_utf8(old(rule).stdout).expect("text");
+        let line = text.lines().next().expect("one match");
+        assert!(rule.ends_with(line.split(" | ").next().expect("the saved part")));
+        assert_eq!(line.rsplit(' ').next(), Some(size));
+    }
+    let refused = old("-m pktstat --period 1 --samples 1 --above 5gbit");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&refused.stderr),
+        "pktstat: --above takes a newer xt_pktstat module than the one that is loaded\n"
+    );
 }
 
 #[test]
 fn nft_compares_the_number_from_the_first_that_gives_it_on() {
     // The last two are what it compares with at commit.
-    assert_eq!(compared("nft", &[ANY]), [48, 48, 48]);
-    assert_eq!(compared("nft", &[ANY, ANY]), [48, 48, 48, 48]);
-    assert_eq!(compared("nft", &[FIVE])[1..], [52, 52]);
-    assert_eq!(compared("nft", &[FIVE_FIRST, ANY])[2..], [52, 52]);
-    assert_eq!(compared("nft", &[ANY, FIVE])[2..], [52, 52]);
-    assert_eq!(compared("nft", &[&format!("{ANY} {FIVE}")])[2..], [52, 52]);
+    assert_eq!(compared("nft", &[ANY]), [56, 56, 56]);
+    assert_eq!(compared("nft", &[ANY, ANY]), [56, 56, 56, 56]);
+    assert_eq!(compared("nft", &[FIVE])[1..], [60, 60]);
+    assert_eq!(compared("nft", &[FIVE_FIRST, ANY])[2..], [60, 60]);
+    assert_eq!(compared("nft", &[ANY, FIVE])[2..], [60, 60]);
+    assert_eq!(compared("nft", &[&format!("{ANY} {FIVE}")])[2..], [60, 60]);
 }
 
 #[test]

@@ -223,6 +223,7 @@ mod tests {
     use super::*;
     use crate::who::flow::tests::ipv4;
     use proptest::prelude::*;
+    use xt_pktstat::rate::Rate;
 
     /// A packet of a flow: its source port.
     fn packet(at_ns: u64, port: u16, bytes: u16) -> Captured {
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn a_window_above_before_the_first_packet_is_of_the_burst() {
         // 500 bytes a window.
-        let above = Above::new("40gbit", 100);
+        let above = Above::new(Rate::parse(b"40gbit").unwrap(), 100);
         for (before, begins_ns) in [
             (row(900, 6, 501), 900),
             (row(900, 6, 500), 1000),

@@ -26,7 +26,7 @@ use anyhow::Result;
 use bursts::{Burst, Finder};
 use capture::Source;
 use nflog::Nflog;
-use recipe::Recipe;
+use recipe::{rate_text, Recipe};
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -188,7 +188,7 @@ impl<'a> Watch<'a> {
             period_ns: counter.status()?.period_ns.max(1),
         };
         let above = counter.above()?;
-        let above = above.map(|rate| Above::new(&rate, source.period_ns));
+        let above = above.map(|rate| Above::new(rate, source.period_ns));
         let capture = match &args.output {
             Some(path) => {
                 let file = create_file(path, args.force)?;
@@ -380,9 +380,10 @@ fn watch(args: &Who, directory: CounterDir, counter: &Counter) -> Result<()> {
 fn silence(counter: &Counter, recipe: &Recipe, group: u16) -> String {
     match counter.above() {
         Ok(Some(above)) => format!(
-            "no packet has come by NFLOG group {group}: no window of `{}` carried more than {above}, or no rule \
+            "no packet has come by NFLOG group {group}: no window of `{}` carried more than {}, or no rule \
              sends there; this one does:\n{}",
             counter.name,
+            rate_text(above),
             recipe.iptables()
         ),
         _ => format!(

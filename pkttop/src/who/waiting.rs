@@ -181,6 +181,7 @@ mod tests {
     use super::*;
     use crate::units::SECOND_NS;
     use proptest::prelude::*;
+    use xt_pktstat::rate::Rate;
 
     fn packet(at_ns: u64) -> Captured {
         Captured {
@@ -291,7 +292,7 @@ mod tests {
     #[test]
     fn packets_that_are_not_dated_go_to_windows_in_which_the_rule_matched() {
         // 500 bytes.
-        let above = Above::new("40gbit", 100);
+        let above = Above::new(Rate::parse(b"40gbit").unwrap(), 100);
         let mut waiting = Waiting::new(100, above);
         for (start_ns, frames) in [(100, 5), (200, 10), (300, 4), (400, 6)] {
             waiting.row(row(start_ns, frames));

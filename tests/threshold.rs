@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `--above`, packet by packet on several CPUs: never early, exact on one, late by what is promised.
+
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use xt_pktstat::rate::Unit;
+use xt_pktstat::stat::clock::{Clock, Line, RealTime};
+use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::tally::{recent_packet, Tally};
+use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold, ABOVE};
+use xt_pktstat::stat::window::Window;
+use xt_pktstat::sync::Ordering::Relaxed;
+
+const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
+
+#[derive(Default)]
+struct Alone(RefCell<Reports>);
+
+impl Exclusive<Reports> for Alone {
+    fn with<R>(&self, use_it: impl FnOnce(&mut Reports) -> R) -> R {
+        use_it(&mut self.0.borrow_mut())
+    }
+}
+
+struct Nobody;
+
+impl Timer for Nobody {
+    type Lock = Alone;
+    fn start(&self, _in_ns: u64) {}
+    fn collect(&self) {}
+}
+
+struct Unasked;
+
+impl RealTime for Unasked {
+    fn now_ns(&self) -> u64 {
+        panic!("asked for the time")
+    }
+}
+
+/// A tick is a ns.
+fn clock() -> Clock<Unasked> {
+    let clock = Clock::new(Unasked);
+    clock.set(Line {
+        mult: 1 << 20,
+        shift: 20,
+        khz: 1_000_000,
+        goes_by_ticks: true,
+        ..Line::default()
+    });
+    clock
+}
+
+type Cpu<'a> = CpuCounter<Vec<Slot>, &'a Shared<Nobody>>;
+
+/// What the fast path does, an instruction after the other: `src/module/matching.rs` has it in
+/// assembler.
+fn packet(cpu: &Cpu<'_>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) -> bool {
+    let (tally, share): (&Tally, &Share) = (cpu.tally(), cpu.share());
+    let shifted = ticks ^ (1 << 63);
+    if !tally.is_in_time(shifted) {
+        return cpu.count_above(clock, clock.moment(ticks), 1, bytes);
+    }
+    let packet = recent_packet(1, bytes);
+    let recent = tally.recent.fetch_add(packet, Relaxed) + packet;
+    if recent & share.mask.load(Relaxed) > share.bar.load(Relaxed) {
+        return cpu.recount_above(clock, clock.moment(ticks), 1, bytes);
+    }
+    let is_match = share.granted.load(Relaxed) == ABOVE;
+    if is_match {
+        share.matched(1, bytes);
+    }
+    is_match
+}
+
+/// A packet: after how long, on which CPU, of how many bytes, and how far its clock is behind.
+type Arrival = (u64, usize, u64, u64);
+
+/// What came of a window, in the threshold's unit.
+#[derive(Default)]
+struct Carried {
+    carried: u64,
+    /// What came above the threshold and did not match.
+    missed: u64,
+}
+
+fn check(cpus: usize, most: u64, unit: Unit, arrivals: &[Arrival]) -> Result<(), TestCaseError> {
+    let clock = clock();
+    let limit = NonZeroU64::new(most).expect("not zero");
+    let threshold = Threshold::new(limit, unit, cpus, Alone::default());
+    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
+    let each: Vec<Cpu<'_>> = (0..cpus)
+        .map(|_| {
+            let slots = (0..5).map(|_| Slot::default()).collect();
+            CpuCounter::new(Window::default(), slots, &shared)
+        })
+        .collect();
+    let mut windows: HashMap<u64, Carried> = HashMap::new();
+    let mut now = 10_000;
+    let (mut matched, mut matched_bytes) = (0, 0);
+    for (step, (after, cpu, bytes, behind)) in arrivals.iter().enumerate() {
+        now += after;
+        let cpu = &each[cpu % cpus];
+        let is_match = packet(cpu, &clock, now - behind, *bytes);
+        matched += u64::from(is_match);
+        matched_bytes += if is_match { bytes } else { &0 };
+        let units = match unit {
+            Unit::Packets => 1,
+            Unit::Bits => *bytes,
+        };
+        let window = windows.entry(cpu.tally().window().word()).or_default();
+        window.carried += units;
+        let is_above = window.carried > most;
+        prop_assert!(is_above || !is_match, "early: packet {step}");
+        if is_above && !is_match {
+            // A packet that crosses it is above it with the rest.
+            window.missed += units.min(window.carried - most);
+            prop_assert!(cpus > 1, "late on one CPU: packet {step}");
+            prop_assert!(
+                window.missed <= most / 8,
+                "late by {} of {most}: packet {step}",
+                window.missed
+            );
+        }
+    }
+    let sum = |word: fn(&Share) -> u64| each.iter().map(|cpu| word(cpu.share())).sum::<u64>();
+    prop_assert_eq!(sum(|share| share.matched_frames.load(Relaxed)), matched);
+    prop_assert_eq!(
+        sum(|share| share.matched_bytes.load(Relaxed)),
+        matched_bytes
+    );
+    Ok(())
+}
+
+#[test]
+fn the_first_packet_above_is_the_first_to_match() {
+    let clock = clock();
+    let most = NonZeroU64::new(1_000).expect("not zero");
+    let threshold = Threshold::new(most, Unit::Bits, 2, Alone::default());
+    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
+    let slots = (0..5).map(|_| Slot::default()).collect();
+    let cpu = CpuCounter::new(Window::default(), slots, &shared);
+    let packets = [
+        (10, 999),
+        (20, 1),
+        (30, 1),
+        (40, 500),
+        (1_010, 1_000),
+        (1_020, 1),
+        (2_000, 1),
+    ];
+    let matches = packets.map(|(ticks, bytes)| packet(&cpu, &clock, ticks, bytes));
+    assert_eq!(matches, [false, false, true, true, false, true, false]);
+}
+
+#[test]
+fn a_packet_that_crosses_it_as_the_window_ends_counts_in_the_next_one() {
+    let clock = clock();
+    let most = NonZeroU64::new(1_000).expect("not zero");
+    let threshold = Threshold::new(most, Unit::Bits, 1, Alone::default());
+    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
+    let slots = (0..5).map(|_| Slot::default()).collect();
+    let cpu = CpuCounter::new(Window::default(), slots, &shared);
+    assert!(!packet(&cpu, &clock, 10, 900));
+    // It was added in time, and looks when the window is over.
+    cpu.tally().recent.fetch_add(recent_packet(1, 200), Relaxed);
+    assert!(!cpu.recount_above(&clock, clock.moment(1_001), 1, 200));
+    assert_eq!(cpu.tally().window().index(), 1);
+    assert!(!packet(&cpu, &clock, 1_100, 800));
+    assert!(packet(&cpu, &clock, 1_200, 1));
+}
+
+#[test]
+fn small_counts_need_no_report() {
+    // Any report would find the lock taken.
+    let reports = Alone::default();
+    let _taken = reports.0.borrow_mut();
+    let clock = clock();
+    let most = NonZeroU64::new(16 * 48 * 100).expect("not zero");
+    struct Ref<'a>(&'a Alone);
+    impl Exclusive<Reports> for Ref<'_> {
+        fn with<R>(&self, use_it: impl FnOnce(&mut Reports) -> R) -> R {
+            self.0.with(use_it)
+        }
+    }
+    struct Borrowed<'a>(std::marker::PhantomData<&'a ()>);
+    impl<'a> Timer for Borrowed<'a> {
+        type Lock = Ref<'a>;
+        fn start(&self, _in_ns: u64) {}
+        fn collect(&self) {}
+    }
+    let threshold = Threshold::new(most, Unit::Bits, 48, Ref(&reports));
+    let shared = Shared::new(PERIOD_NS, false, Borrowed(std::marker::PhantomData)).above(threshold);
+    for _ in 0..48 {
+        let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
+        let cpu = CpuCounter::new(Window::default(), slots, &shared);
+        assert!(!cpu.count_above(&clock, clock.moment(10), 1, 60));
+        assert!(!cpu.count_above(&clock, clock.moment(20), 1, 40));
+    }
+}
+
+fn arrivals(step_ns: u64, bytes: u64) -> impl Strategy<Value = Vec<Arrival>> {
+    let behind = prop_oneof![8 => Just(0), 1 => 0..100_u64];
+    let cpu = prop_oneof![0..48_usize, 0..2_usize];
+    prop::collection::vec((0..step_ns, cpu, 1..=bytes, behind), 1..400)
+}
+
+proptest! {
+    #[test]
+    fn bytes_are_never_early_and_late_by_an_eighth(
+        cpus in prop_oneof![Just(1), Just(2), Just(8), Just(48), Just(256)],
+        most in prop_oneof![1..2_000_u64, 2_000..200_000_u64],
+        arrivals in prop_oneof![arrivals(10, 1500), arrivals(100, 9000), arrivals(2_000, 65_535)],
+    ) {
+        check(cpus, most, Unit::Bits, &arrivals)?;
+    }
+
+    #[test]
+    fn frames_are_never_early_and_late_by_an_eighth(
+        cpus in prop_oneof![Just(1), Just(2), Just(8), Just(48)],
+        most in 1..200_u64,
+        arrivals in prop_oneof![arrivals(3, 1500), arrivals(30, 1500)],
+    ) {
+        check(cpus, most, Unit::Packets, &arrivals)?;
+    }
+}
