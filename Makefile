@@ -185,7 +185,7 @@ bench-native: ## what counting costs in ns on this machine, on one CPU and on tw
 	@bench/native/run
 
 # A person's terminal, who scrapes it, and letters for its pictures.
-TOOLS_NEED := tmux prometheus fonts-dejavu-core
+TOOLS_NEED := tmux prometheus tshark fonts-dejavu-core
 test-tools: ## pkttop, on this machine and on counters of a real kernel
 	@tests/setup $(TOOLS_NEED)
 	@$(MAKE) --no-print-directory vm-6.12 build/pkttop

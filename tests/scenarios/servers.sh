@@ -29,6 +29,21 @@ in_ns n0 cat "$(proc slow history)" | tee got
 conserved slow OUTPUT 2
 conserved in OUTPUT 1
 
+claim "--above: of 48 CPUs none matches early, and an eighth of the rate late at most"
+date -s "@$(($(date +%s) / 100 * 100 + 101))" >/dev/null
+# 2400 frames in 100 s.
+n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 100s --samples 20 --name above --above 24pps
+for ((cpu = 0; cpu < cpus; cpu++)); do
+	in_ns n0 taskset -c $cpu udp -p $((1000 + cpu)) "$addr1" 100 100 >/dev/null &
+done
+wait
+read -r frames _ < <(counters OUTPUT 3)
+above=$((100 * cpus - 2400))
+echo "    $frames of $above frames above matched"
+((frames <= above && frames >= above - 2400 / 8))
+[[ $(status_key above matched_frames) == "$frames" ]]
+n0 "$ipt" -D OUTPUT 3
+
 claim "what CPUs have closed is collected though nobody reads, and nothing runs when nothing comes"
 tracing=/sys/kernel/tracing
 [[ -d $tracing/events ]] || mount -t tracefs tracefs $tracing

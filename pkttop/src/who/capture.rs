@@ -315,6 +315,58 @@ mod tests {
         }
     }
 
+    /// Who reads such files daily: apt install tshark.
+    #[test]
+    fn tshark_reads_the_packets_that_are_written() {
+        const FIRST_NS: u64 = 1_313_702_809_400_000_000;
+        let packet = |number: u16| Captured {
+            at_ns: FIRST_NS + u64::from(number),
+            is_estimated: false,
+            lost: 0,
+            data: ipv4(17, 1000 + number, 0, &[0, 1, 0, 2]),
+        };
+        let row = Window {
+            timestamp_ns: FIRST_NS,
+            frames: 3,
+            bytes: 3003,
+            ..Window::default()
+        };
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("in.pcapng");
+        let file = File::create(&path).expect("a file");
+        let mut writer = Writer::new(file, &source(), 128).expect("a header");
+        let packets: Vec<Captured> = (0..3).map(packet).collect();
+        writer.window(&[row], &packets).expect("write");
+        writer.finish(FIRST_NS, 3, 0).expect("finish");
+
+        let mut tshark = std::process::Command::new("tshark");
+        tshark.arg("-r").arg(&path).args(["-T", "fields"]);
+        for field in ["frame.time_epoch", "ip.len", "frame.comment"] {
+            tshark.args(["-e", field]);
+        }
+        let output = tshark.output().expect("tshark: apt install tshark");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split('\t').collect())
+            .collect();
+        let comment = lines
+            .first()
+            .and_then(|line| line.get(2))
+            .expect("a comment");
+        assert!(comment.contains("frames 3 bytes 3003"), "{comment}");
+        let packets: Vec<_> = lines.iter().map(|line| (line[0], line[1])).collect();
+        assert_eq!(
+            packets,
+            [
+                ("1313702809.400000000", "1000"),
+                ("1313702809.400000001", "1001"),
+                ("1313702809.400000002", "1002"),
+            ]
+        );
+    }
+
     #[test]
     fn the_words_of_others_say_no_window() {
         for comment in [
