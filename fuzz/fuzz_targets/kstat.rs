@@ -25,6 +25,7 @@ fn event(byte: u8, more: u8) -> Event {
                 + u32::from(more >> 2) % 10,
         },
         26 => Event::Clear,
+        27 => Event::Plug { cpu },
         _ => Event::TakeLate {
             cpu,
             flow: more % FLOWS,
@@ -41,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = data.iter();
     while let Some(byte) = bytes.next() {
         // Only some take a second one.
-        let takes = matches!(byte & 31, 0..=11 | 24 | 25 | 27..);
+        let takes = matches!(byte & 31, 0..=11 | 24 | 25 | 28..);
         let more = if takes {
             bytes.next().unwrap_or(&0)
         } else {
