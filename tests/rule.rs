@@ -282,7 +282,7 @@ fn rule_configs_that_are_refused() {
         ),
         (
             Info {
-                flags: 2,
+                flags: 8,
                 ..named()
             },
             RuleError::Flags,
