@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One CPU's part of a counter, packet by packet.
 
+#[path = "stat/ticks.rs"]
+mod ticks;
+
 use std::cell::Cell;
 use std::num::NonZeroU64;
-use xt_pktstat::stat::clock::{Clock, Line, RealTime};
+use ticks::clock;
 use xt_pktstat::stat::collector::{unread_windows, Collector, Host};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::drain::Cursor;
@@ -27,14 +30,6 @@ impl Timer for Wanted {
     }
 }
 
-struct Unasked;
-
-impl RealTime for Unasked {
-    fn now_ns(&self) -> u64 {
-        panic!("asked for the time")
-    }
-}
-
 /// When it is.
 struct At(u64);
 
@@ -46,19 +41,6 @@ impl Host for At {
         }
     }
     fn pause(&self) {}
-}
-
-/// A tick is a ns.
-fn clock() -> Clock<Unasked> {
-    let clock = Clock::new(Unasked);
-    clock.set(Line {
-        mult: 1 << 20,
-        shift: 20,
-        khz: 1_000_000,
-        goes_by_ticks: true,
-        ..Line::default()
-    });
-    clock
 }
 
 type Counter = Collector<Vec<Cursor>, Vec<Closed>>;

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `--above`, packet by packet on several CPUs: never early, exact on one, late by what is promised.
 
+#[path = "stat/ticks.rs"]
+mod ticks;
+
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::num::NonZeroU64;
+use ticks::{clock, Unasked};
 use xt_pktstat::rate::Unit;
-use xt_pktstat::stat::clock::{Clock, Line, RealTime};
+use xt_pktstat::stat::clock::Clock;
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::tally::{recent_packet, Tally};
-use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold, ABOVE};
+use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
 use xt_pktstat::stat::window::Window;
 use xt_pktstat::sync::Ordering::Relaxed;
 
@@ -25,40 +30,47 @@ impl Exclusive<Reports> for Alone {
     }
 }
 
-struct Nobody;
+/// What is never to be used.
+struct Unused;
 
-impl Timer for Nobody {
-    type Lock = Alone;
+impl Exclusive<Reports> for Unused {
+    fn with<R>(&self, _: impl FnOnce(&mut Reports) -> R) -> R {
+        panic!("a report")
+    }
+}
+
+/// Nothing is left to be done later; CPUs report by `Lock`.
+struct Nobody<Lock>(PhantomData<Lock>);
+
+impl<Lock: Exclusive<Reports>> Timer for Nobody<Lock> {
+    type Lock = Lock;
     fn start(&self, _in_ns: u64) {}
     fn collect(&self) {}
 }
 
-struct Unasked;
+type Cpu<'a, Lock> = CpuCounter<Vec<Slot>, &'a Shared<Nobody<Lock>>>;
 
-impl RealTime for Unasked {
-    fn now_ns(&self) -> u64 {
-        panic!("asked for the time")
-    }
+/// What `cpus` CPUs share, with a threshold of `most`.
+fn shared<Lock: Exclusive<Reports>>(
+    most: u64,
+    unit: Unit,
+    cpus: usize,
+    lock: Lock,
+) -> Shared<Nobody<Lock>> {
+    let most = NonZeroU64::new(most).expect("not zero");
+    let threshold = Threshold::new(most, unit, cpus, lock);
+    Shared::new(PERIOD_NS, false, Nobody(PhantomData)).above(threshold)
 }
 
-/// A tick is a ns.
-fn clock() -> Clock<Unasked> {
-    let clock = Clock::new(Unasked);
-    clock.set(Line {
-        mult: 1 << 20,
-        shift: 20,
-        khz: 1_000_000,
-        goes_by_ticks: true,
-        ..Line::default()
-    });
-    clock
+/// One of them, which has counted nothing.
+fn cpu<Lock: Exclusive<Reports>>(shared: &Shared<Nobody<Lock>>) -> Cpu<'_, Lock> {
+    let slots = (0..5).map(|_| Slot::default()).collect();
+    CpuCounter::new(Window::default(), slots, shared)
 }
-
-type Cpu<'a> = CpuCounter<Vec<Slot>, &'a Shared<Nobody>>;
 
 /// What the fast path does, an instruction after the other: `src/module/matching.rs` has it in
 /// assembler.
-fn packet(cpu: &Cpu<'_>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) -> bool {
+fn packet(cpu: &Cpu<'_, Alone>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) -> bool {
     let (tally, share): (&Tally, &Share) = (cpu.tally(), cpu.share());
     let shifted = ticks ^ (1 << 63);
     if !tally.is_in_time(shifted) {
@@ -69,7 +81,7 @@ fn packet(cpu: &Cpu<'_>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) -> bool
     if recent & share.mask.load(Relaxed) > share.bar.load(Relaxed) {
         return cpu.recount_above(clock, clock.moment(ticks), 1, bytes);
     }
-    let is_match = share.granted.load(Relaxed) == ABOVE;
+    let is_match = share.is_above();
     if is_match {
         share.matched(1, bytes);
     }
@@ -89,15 +101,8 @@ struct Carried {
 
 fn check(cpus: usize, most: u64, unit: Unit, arrivals: &[Arrival]) -> Result<(), TestCaseError> {
     let clock = clock();
-    let limit = NonZeroU64::new(most).expect("not zero");
-    let threshold = Threshold::new(limit, unit, cpus, Alone::default());
-    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
-    let each: Vec<Cpu<'_>> = (0..cpus)
-        .map(|_| {
-            let slots = (0..5).map(|_| Slot::default()).collect();
-            CpuCounter::new(Window::default(), slots, &shared)
-        })
-        .collect();
+    let shared = shared(most, unit, cpus, Alone::default());
+    let each: Vec<_> = (0..cpus).map(|_| cpu(&shared)).collect();
     let mut windows: HashMap<u64, Carried> = HashMap::new();
     let mut now = 10_000;
     let (mut matched, mut matched_bytes) = (0, 0);
@@ -138,11 +143,8 @@ fn check(cpus: usize, most: u64, unit: Unit, arrivals: &[Arrival]) -> Result<(),
 #[test]
 fn the_first_packet_above_is_the_first_to_match() {
     let clock = clock();
-    let most = NonZeroU64::new(1_000).expect("not zero");
-    let threshold = Threshold::new(most, Unit::Bits, 2, Alone::default());
-    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
-    let slots = (0..5).map(|_| Slot::default()).collect();
-    let cpu = CpuCounter::new(Window::default(), slots, &shared);
+    let shared = shared(1_000, Unit::Bits, 2, Alone::default());
+    let cpu = cpu(&shared);
     let packets = [
         (10, 999),
         (20, 1),
@@ -159,11 +161,8 @@ fn the_first_packet_above_is_the_first_to_match() {
 #[test]
 fn a_packet_that_crosses_it_as_the_window_ends_counts_in_the_next_one() {
     let clock = clock();
-    let most = NonZeroU64::new(1_000).expect("not zero");
-    let threshold = Threshold::new(most, Unit::Bits, 1, Alone::default());
-    let shared = Shared::new(PERIOD_NS, false, Nobody).above(threshold);
-    let slots = (0..5).map(|_| Slot::default()).collect();
-    let cpu = CpuCounter::new(Window::default(), slots, &shared);
+    let shared = shared(1_000, Unit::Bits, 1, Alone::default());
+    let cpu = cpu(&shared);
     assert!(!packet(&cpu, &clock, 10, 900));
     // It was added in time, and looks when the window is over.
     cpu.tally().recent.fetch_add(recent_packet(1, 200), Relaxed);
@@ -175,28 +174,10 @@ fn a_packet_that_crosses_it_as_the_window_ends_counts_in_the_next_one() {
 
 #[test]
 fn small_counts_need_no_report() {
-    // Any report would find the lock taken.
-    let reports = Alone::default();
-    let _taken = reports.0.borrow_mut();
     let clock = clock();
-    let most = NonZeroU64::new(16 * 48 * 100).expect("not zero");
-    struct Ref<'a>(&'a Alone);
-    impl Exclusive<Reports> for Ref<'_> {
-        fn with<R>(&self, use_it: impl FnOnce(&mut Reports) -> R) -> R {
-            self.0.with(use_it)
-        }
-    }
-    struct Borrowed<'a>(std::marker::PhantomData<&'a ()>);
-    impl<'a> Timer for Borrowed<'a> {
-        type Lock = Ref<'a>;
-        fn start(&self, _in_ns: u64) {}
-        fn collect(&self) {}
-    }
-    let threshold = Threshold::new(most, Unit::Bits, 48, Ref(&reports));
-    let shared = Shared::new(PERIOD_NS, false, Borrowed(std::marker::PhantomData)).above(threshold);
+    let shared = shared(16 * 48 * 100, Unit::Bits, 48, Unused);
     for _ in 0..48 {
-        let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-        let cpu = CpuCounter::new(Window::default(), slots, &shared);
+        let cpu = cpu(&shared);
         assert!(!cpu.count_above(&clock, clock.moment(10), 1, 60));
         assert!(!cpu.count_above(&clock, clock.moment(20), 1, 40));
     }
