@@ -191,9 +191,8 @@ impl Share {
             self.window.store(window.word(), Ordering::Relaxed);
             self.granted.store(0, Ordering::Relaxed);
             self.reported.store(before, Ordering::Relaxed);
-            let share = threshold.share.min(threshold.most);
-            self.limit
-                .store(before.wrapping_add(share), Ordering::Relaxed);
+            let limit = before.wrapping_add(threshold.share);
+            self.limit.store(limit, Ordering::Relaxed);
         }
         let granted = self.granted.load(Ordering::Relaxed);
         if granted == ABOVE {
