@@ -498,26 +498,21 @@ unsafe extern "C" fn pktstat_rs_count_segments(
     // SAFETY: the handle of blocks that live as long as the rule, in which this packet is.
     let (since, base) = unsafe { since_base(block) };
     let packet = recent_packet(frames, bytes);
-    let fits = frames <= RECENT_FRAMES_MAX;
-    // SAFETY: as above.
-    unsafe {
-        if is_above {
-            let add = || add_above(block, packet, since, base);
-            finish_above(
-                if fits { add() } else { Shifted::Late },
-                block,
-                frames,
-                bytes,
-            )
-        } else {
-            let add = || add_wire(block, packet, since, base);
-            finish_wire(
-                if fits { add() } else { Shifted::Late },
-                block,
-                frames,
-                bytes,
-            )
-        }
+    let ended = if frames > RECENT_FRAMES_MAX {
+        Shifted::Late
+    } else if is_above {
+        // SAFETY: as above.
+        unsafe { add_above(block, packet, since, base) }
+    } else {
+        // SAFETY: as above.
+        unsafe { add_wire(block, packet, since, base) }
+    };
+    if is_above {
+        // SAFETY: as above.
+        unsafe { finish_above(ended, block, frames, bytes) }
+    } else {
+        // SAFETY: as above.
+        unsafe { finish_wire(ended, block, frames, bytes) }
     }
 }
 
