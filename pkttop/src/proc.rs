@@ -7,7 +7,6 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use xt_pktstat::rate::Rate;
 use xt_pktstat::status::Status;
 
 /// Where the kernel shows the counters of the namespace that the reader is in.
@@ -137,11 +136,6 @@ impl Counter {
             let line = String::from_utf8_lossy(&text).into_owned();
             UserError::Garbled { file, line }.into()
         })
-    }
-
-    /// From which rate on its rules match; `None` of rules that always do.
-    pub fn above(&self) -> Result<Option<Rate>> {
-        Ok(self.status()?.above.map(|above| above.rate))
     }
 }
 

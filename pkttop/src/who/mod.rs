@@ -54,7 +54,7 @@ pub fn run(args: &Who) -> Result<()> {
     let counter = find(&directory, args);
     if args.recipe {
         let recipe = match counter {
-            Ok(counter) => Recipe::of(&counter, args.group, args.snaplen)?,
+            Ok(counter) => Recipe::of(&counter.name, &counter.status()?, args.group, args.snaplen)?,
             Err(_) => Recipe::new(name_of(args), args.group, args.snaplen)?,
         };
         return Ok(std::io::stdout().write_all(recipe.text().as_bytes())?);
@@ -183,12 +183,13 @@ impl<'a> Watch<'a> {
         let feed = Feed::open(directory, &names, false, Begin::Now)?;
         let nflog = Nflog::open(args.group, args.snaplen)?;
         feed.say_obstacle();
+        let status = counter.status()?;
         let source = Source {
             counter: counter.name.clone(),
-            period_ns: counter.status()?.period_ns.max(1),
+            period_ns: status.period_ns.max(1),
         };
-        let above = counter.above()?;
-        let above = above.map(|rate| Above::new(rate, source.period_ns));
+        let above = status.above;
+        let above = above.map(|above| Above::new(above.rate, source.period_ns));
         let capture = match &args.output {
             Some(path) => {
                 let file = create_file(path, args.force)?;
@@ -200,7 +201,7 @@ impl<'a> Watch<'a> {
         Ok(Watch {
             args,
             counter,
-            recipe: Recipe::of(counter, args.group, args.snaplen)?,
+            recipe: Recipe::of(&counter.name, &status, args.group, args.snaplen)?,
             nflog,
             feed,
             waiting: Waiting::new(source.period_ns, above.unwrap_or_default()),
@@ -378,12 +379,12 @@ fn watch(args: &Who, directory: CounterDir, counter: &Counter) -> Result<()> {
 
 /// What may be amiss where nothing comes.
 fn silence(counter: &Counter, recipe: &Recipe, group: u16) -> String {
-    match counter.above() {
+    match counter.status().map(|status| status.above) {
         Ok(Some(above)) => format!(
             "no packet has come by NFLOG group {group}: no window of `{}` carried more than {}, or no rule \
              sends there; this one does:\n{}",
             counter.name,
-            rate_text(above),
+            rate_text(above.rate),
             recipe.iptables()
         ),
         _ => format!(

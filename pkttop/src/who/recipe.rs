@@ -2,11 +2,11 @@
 //! What to type so that bursts are captured.
 
 use crate::cli::BurstArgs;
-use crate::proc::Counter;
 use crate::units::short_time;
 use anyhow::Result;
 use std::fmt::Write;
 use xt_pktstat::rate::{Rate, Unit, RATE_TEXT};
+use xt_pktstat::status::Status;
 
 /// Longest name of a counter.
 const NAME_MAX: usize = 31;
@@ -50,20 +50,18 @@ impl Recipe {
 
     /// For one that is there. If it does not ask for a rate, the rule has one of its own, since
     /// rules of one counter must agree.
-    pub fn of(counter: &Counter, group: u16, snaplen: u32) -> Result<Recipe> {
-        let status = counter.status()?;
-        let above = counter.above()?;
+    pub fn of(name: &str, status: &Status, group: u16, snaplen: u32) -> Result<Recipe> {
         let mut recipe = Recipe {
             period_ns: status.period_ns,
             samples: status.samples,
             is_wire: status.wire,
-            ..Recipe::new(&counter.name, group, snaplen)?
+            ..Recipe::new(name, group, snaplen)?
         };
-        match above {
-            Some(above) => recipe.above = rate_text(above),
+        match status.above {
+            Some(above) => recipe.above = rate_text(above.rate),
             None => {
-                recipe.name = beside(&counter.name);
-                recipe.beside = Some(counter.name.clone());
+                recipe.name = beside(name);
+                recipe.beside = Some(name.to_owned());
             }
         }
         Ok(recipe)
@@ -146,22 +144,17 @@ pub fn rate_text(rate: Rate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proc::CounterDir;
 
     /// The recipe for a counter whose status says this.
     fn of(name: &str, status: &str) -> Recipe {
-        let root = tempfile::tempdir().expect("temporary directory");
-        let directory = root.path().join(name);
-        std::fs::create_dir(&directory).expect("directory");
         let (begin, above) = status.split_at(status.find("above").unwrap_or(status.len()));
         let rest = "rules: 1\nframes: 0\nbytes: 0\nqueued: 0\nmerged: 0\nmemory: 24000\n";
         let mut text = format!("{begin}{rest}{above}");
         if !above.is_empty() {
             text += "matched_frames: 0\nmatched_bytes: 0\n";
         }
-        std::fs::write(directory.join("status"), text).expect("status");
-        let counters = CounterDir::open(root.path(), None).and_then(|directory| directory.all());
-        Recipe::of(&counters.expect("a counter")[0], 7, 96).expect("a recipe")
+        let status = Status::parse(text.as_bytes()).expect("a status");
+        Recipe::of(name, &status, 7, 96).expect("a recipe")
     }
 
     #[test]
