@@ -130,6 +130,19 @@ topology() {
 	fi
 }
 
+# senders: three hosts that send to n1, n0 of `topology 2` and two more.
+#
+#     n2 ──┐
+#     n0 ──┼── n1
+#     n3 ──┘
+senders() {
+	topology 2
+	quiet_ns n2
+	quiet_ns n3
+	cable n2 v21 10.9.2.1/24 fd09:2::1/64 n1 v12 10.9.2.2/24 fd09:2::2/64
+	cable n3 v31 10.9.3.1/24 fd09:3::1/64 n1 v13 10.9.3.2/24 fd09:3::2/64
+}
+
 # offload on|off: segmentation and checksums left to the device, at both ends of the first cable.
 offload() {
 	in_ns n0 ethtool -K v01 tx "$1" tso "$1" gso "$1" gro "$1" >/dev/null

@@ -6,14 +6,7 @@
 # cpus: 2
 
 export LD_LIBRARY_PATH=/t
-#     n2 ──┐
-#     n0 ──┼── n1
-#     n3 ──┘
-topology 2
-quiet_ns n2
-quiet_ns n3
-cable n2 v21 10.9.2.1/24 fd09:2::1/64 n1 v12 10.9.2.2/24 fd09:2::2/64
-cable n3 v31 10.9.3.1/24 fd09:3::1/64 n1 v13 10.9.3.2/24 fd09:3::2/64
+senders
 
 claim "each sender counts what it sends, and the receiver what it gets, in windows of the same clock"
 for sender in n0 n2 n3; do

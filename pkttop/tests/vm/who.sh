@@ -8,14 +8,7 @@
 # files: pkttop/tests/read_pcapng.py
 
 export LD_LIBRARY_PATH=/t
-#     n2 ──┐
-#     n0 ──┼── n1
-#     n3 ──┘
-topology 2
-quiet_ns n2
-quiet_ns n3
-cable n2 v21 10.9.2.1/24 fd09:2::1/64 n1 v12 10.9.2.2/24 fd09:2::2/64
-cable n3 v31 10.9.3.1/24 fd09:3::1/64 n1 v13 10.9.3.2/24 fd09:3::2/64
+senders
 if ((family == 4)); then
 	hosts=(10.9.0 10.9.2 10.9.3) dot=.
 else
