@@ -32,6 +32,19 @@ pktstat_hrtimer_setup(struct hrtimer *timer,
 #define hrtimer_setup pktstat_hrtimer_setup
 #endif
 
+/* 5.12; before, one can only wait for a grace period, so that none is ever over. */
+#ifndef PKTSTAT_HAS_poll_rcu
+static inline unsigned long start_poll_synchronize_rcu(void)
+{
+	return 0;
+}
+
+static inline bool poll_state_synchronize_rcu(unsigned long since)
+{
+	return false;
+}
+#endif
+
 /* Const from 6.1 on; it never changed a type before either. */
 #define kobject_init_and_add(kobj, type, ...) \
 	kobject_init_and_add(kobj, (struct kobj_type *)(type), __VA_ARGS__)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Memory, CPUs, locks, clocks and the log, as Rust can call them. */
+/* Memory, CPUs, locks, RCU, clocks and the log, as Rust can call them. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
@@ -8,6 +8,8 @@
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
@@ -124,9 +126,34 @@ void pktstat_shim_spin_unlock(struct pktstat_spinlock *it)
 	raw_spin_unlock(&it->lock);
 }
 
+void pktstat_shim_synchronize_rcu(void)
+{
+	synchronize_rcu();
+}
+
+u64 pktstat_shim_rcu_start(void)
+{
+	return start_poll_synchronize_rcu();
+}
+
+bool pktstat_shim_rcu_is_over(u64 since)
+{
+	return poll_state_synchronize_rcu(since);
+}
+
+void pktstat_shim_cond_resched(void)
+{
+	cond_resched();
+}
+
 u64 pktstat_shim_now_ns(void)
 {
 	return ktime_get_real_ns();
+}
+
+u64 pktstat_shim_ticks(void)
+{
+	return pktstat_ticks();
 }
 
 void pktstat_shim_warn(const char *text, size_t len)

@@ -15,7 +15,6 @@
 #include <linux/proc_fs.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
-#include <linux/sched.h>
 #include <linux/skbuff.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -122,16 +121,6 @@ void pktstat_shim_kstat_unhook(void)
 }
 
 /* --- What Rust calls ------------------------------------------------------- */
-
-void pktstat_shim_synchronize_rcu(void)
-{
-	synchronize_rcu();
-}
-
-void pktstat_shim_cond_resched(void)
-{
-	cond_resched();
-}
 
 void pktstat_shim_random(void *to, size_t len)
 {

@@ -114,7 +114,7 @@ struct pktstat_line {
 
 bool pktstat_rs_clock_set(const struct pktstat_line *line);
 
-/* kernel.c: memory, CPUs, locks, clocks, log */
+/* kernel.c: memory, CPUs, locks, RCU, clocks, log */
 
 void *pktstat_shim_alloc(size_t size, int cpu);	/* zeroed, for the cgroup */
 void pktstat_shim_free(void *memory);
@@ -136,7 +136,14 @@ void pktstat_shim_spinlock_free(struct pktstat_spinlock *lock);
 void pktstat_shim_spin_lock(struct pktstat_spinlock *lock);
 void pktstat_shim_spin_unlock(struct pktstat_spinlock *lock);
 
+void pktstat_shim_synchronize_rcu(void);
+/* Starts a grace period; whether the one that was started then is over. */
+__u64 pktstat_shim_rcu_start(void);
+bool pktstat_shim_rcu_is_over(__u64 since);
+void pktstat_shim_cond_resched(void);
+
 __u64 pktstat_shim_now_ns(void);		/* CLOCK_REALTIME */
+__u64 pktstat_shim_ticks(void);
 
 void pktstat_shim_warn(const char *text, size_t len);	/* rate-limited */
 void pktstat_shim_bug(void);
@@ -218,8 +225,6 @@ extern unsigned int pktstat_shim_kstat_entries;
 int pktstat_shim_kstat_hook(void *block);
 void pktstat_shim_kstat_unhook(void);
 
-void pktstat_shim_synchronize_rcu(void);
-void pktstat_shim_cond_resched(void);
 void pktstat_shim_random(void *to, size_t len);
 
 /* Interrupts off; `cpu` is this CPU's part of the block. */

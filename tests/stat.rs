@@ -69,6 +69,7 @@ fn calm() -> BoxedStrategy<Event> {
         2 => (0..READERS).prop_map(Event::Open),
         2 => (0..READERS).prop_map(Event::OpenHistory),
         1 => Just(Event::Work),
+        1 => prop_oneof![Just(0), 0..1_000_000_u64, Just(5_000_000)].prop_map(Event::Rest),
         1 => Just(Event::Ask),
         5 => read.prop_map(|(reader, room, good, during)| Event::Read { reader, room, good, during }),
         2 => (0..READERS).prop_map(Event::Poll),
@@ -146,6 +147,7 @@ fn rows_are_the_sums_of_their_windows() {
         seen.kicked,
         seen.faults,
         seen.woken,
+        seen.idle,
     ] {
         assert_ne!(seen, 0, "something was never explored");
     }
@@ -172,6 +174,7 @@ fn nothing_is_lost_whatever_happens() {
         seen.faults,
         seen.steps,
         seen.back,
+        seen.idle,
     ] {
         assert_ne!(seen, 0, "something was never explored");
     }

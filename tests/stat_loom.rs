@@ -26,7 +26,7 @@ use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
 use xt_pktstat::stat::window::{Time, Window};
-use xt_pktstat::sync::Ordering;
+use xt_pktstat::sync::{fence, Ordering};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(10).unwrap();
 /// Bytes of a frame: what is of two moments does not agree.
@@ -60,6 +60,15 @@ impl Host for At {
         time(self.0)
     }
     fn pause(&self) {}
+    fn ticks(&self) -> u64 {
+        0
+    }
+    fn packets_now(&self) -> u64 {
+        0
+    }
+    fn have_left(&self, _packets: u64) -> bool {
+        false
+    }
 }
 
 type Collector = xt_pktstat::stat::collector::Collector<Vec<Cursor>, Vec<Closed>>;
@@ -366,6 +375,73 @@ fn whoever_fills_a_fifo_has_wanted_the_collector() {
         cpu.join().unwrap();
         let is_wanted = wanted.fetch_add(0, Ordering::AcqRel) != done;
         assert!(is_wanted || !counter.cpus[0].is_full(), "nobody comes");
+    });
+}
+
+/// RCU, and the ticks.
+#[derive(Default)]
+struct Rcu {
+    now: loom::sync::atomic::AtomicU64,
+    grace_periods: loom::sync::atomic::AtomicU64,
+    /// How many there had been when the packet began that is on its way, and one more; 0: none is.
+    began: loom::sync::atomic::AtomicU64,
+}
+
+impl Host for Rcu {
+    fn now(&self) -> Time {
+        time(LATE_NS)
+    }
+    fn pause(&self) {}
+    fn ticks(&self) -> u64 {
+        LATE_NS
+    }
+    fn packets_now(&self) -> u64 {
+        let periods = self.grace_periods.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+        periods + 1
+    }
+    fn have_left(&self, packets: u64) -> bool {
+        let began = self.began.load(Ordering::Acquire);
+        began == 0 || began > packets
+    }
+}
+
+impl Rcu {
+    /// What the fast path does, in a read-side section as netfilter has it.
+    fn packet(&self, counter: &Counter) {
+        let periods = self.grace_periods.load(Ordering::Acquire);
+        self.began.store(periods + 1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let ticks = self.now.load(Ordering::Relaxed);
+        if counter.cpus[0].tally().is_in_time(ticks) {
+            counter.add(0);
+        } else {
+            counter.late(0, ticks);
+        }
+        self.began.store(0, Ordering::Release);
+    }
+}
+
+#[test]
+fn an_idle_counter_hears_of_each_packet() {
+    explore(1_000, 2, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        counter.cpus[0].tally().set_span(10);
+        let rcu = Arc::new(Rcu::default());
+        let cpu = thread::spawn({
+            let (counter, rcu) = (counter.clone(), rcu.clone());
+            move || rcu.packet(&counter)
+        });
+        rcu.now.store(LATE_NS, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let mut collector = collector(1, 1);
+        let cpus = &counter.cpus[..];
+        for _ in 0..4 {
+            collector.collect(&counter.shared, &cpus, &*rcu);
+        }
+        cpu.join().unwrap();
+        collector.collect(&counter.shared, &cpus, &*rcu);
+        assert_eq!(collector.standing().totals.frames, 1, "nobody looks");
     });
 }
 

@@ -75,6 +75,15 @@ impl Host for Counter {
         self.now()
     }
     fn pause(&self) {}
+    fn ticks(&self) -> u64 {
+        0
+    }
+    fn packets_now(&self) -> u64 {
+        0
+    }
+    fn have_left(&self, _packets: u64) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

@@ -5,7 +5,8 @@
 //! usage: readers collect CPUS COUNTING     windows that so many of the CPUs counted
 //!        readers stretch CPUS              the most that is collected without a pause
 //!        readers data|history CPUS         a row
-//!        readers nothing CPUS              a read without one
+//!        readers nothing again|idle|look CPUS   a read without one: in the window that was read before,
+//!                                          where nothing comes, and before it is known that nothing does
 //!        readers memory CPUS               prints the bytes of a counter of 100us x 100000
 //!
 //! The code is the module's own, for the host: without the calls into the kernel that stand
@@ -40,6 +41,7 @@ extern "Rust" fn measured(what: &mut dyn FnMut()) {
 struct Nobody;
 
 impl Timer for Nobody {
+    type Lock = std::convert::Infallible;
     fn start(&self, _in_ns: u64) {}
     fn collect(&self) {}
 }
@@ -58,6 +60,15 @@ impl Host for At {
         time(self.0)
     }
     fn pause(&self) {}
+    fn ticks(&self) -> u64 {
+        0
+    }
+    fn packets_now(&self) -> u64 {
+        0
+    }
+    fn have_left(&self, _packets: u64) -> bool {
+        true
+    }
 }
 
 fn time(ns: u64) -> Time {
@@ -143,7 +154,7 @@ impl Counter {
         } = self;
         let take = |last, again: bool, rows: &mut [Taken]| {
             if !again {
-                collector.collect(shared, &&cpus[..], &At(*now_ns));
+                collector.collect_ended(shared, &&cpus[..], &At(*now_ns));
             }
             if history {
                 collector.read_rows(position, rows)
@@ -177,7 +188,8 @@ impl Counter {
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize| -> usize { words[at].parse().expect("a number") };
-    let (what, cpus) = (words[0].as_str(), number(1));
+    let what = words[0].as_str();
+    let cpus = number(if what == "nothing" { 2 } else { 1 });
     if what == "memory" {
         let block = size_of::<Block>() as u64;
         let windows = collector::memory(PERIOD_NS, 100_000, cpus as u64);
@@ -211,15 +223,21 @@ fn main() {
             READ
         }
         "nothing" => {
+            const READS: u32 = 100;
+            let how = words[1].as_str();
             counter.fill(0, cpus);
-            let mut nothing = |times: u32| {
-                for _ in 0..times {
-                    assert_eq!(counter.read(false), 0);
+            let mut read = || {
+                if how != "again" {
+                    counter.now_ns += PERIOD_NS.get();
                 }
+                if how == "look" {
+                    counter.shared.request().take();
+                }
+                assert_eq!(counter.read(false), 0);
             };
-            nothing(1);
-            measured(&mut || nothing(100));
-            100
+            (0..5).for_each(|_| read());
+            (0..READS).for_each(|_| measured(&mut read));
+            READS.into()
         }
         _ => panic!("see the head of readers.rs"),
     };

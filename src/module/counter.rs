@@ -80,6 +80,21 @@ impl collector::Host for Host {
         // SAFETY: process context, and nothing but mutexes is held.
         unsafe { sys::pktstat_shim_cond_resched() };
     }
+
+    fn ticks(&self) -> u64 {
+        // SAFETY: any context, and no argument.
+        unsafe { sys::pktstat_shim_ticks() }
+    }
+
+    fn packets_now(&self) -> u64 {
+        // SAFETY: any context, and no argument.
+        unsafe { sys::pktstat_shim_rcu_start() }
+    }
+
+    fn have_left(&self, packets: u64) -> bool {
+        // SAFETY: any context, and what the other one returned.
+        unsafe { sys::pktstat_shim_rcu_is_over(packets) }
+    }
 }
 
 impl Cpus for PerCpu<Block> {
@@ -220,21 +235,28 @@ impl Counter {
 
     /// Collects what its CPUs have closed.
     pub fn collect(&self) {
-        drop(self.collector(true));
+        drop(self.collected());
     }
 
-    /// The collector. `collect`: with what its CPUs have closed meanwhile too.
-    fn collector(&self, collect: bool) -> Guard<'_, Collector> {
+    /// The collector, with all that was counted by now.
+    fn collected(&self) -> Guard<'_, Collector> {
+        let mut collector = self.collector.lock();
+        collector.collect(&self.shared, &self.blocks, &Host);
+        collector
+    }
+
+    /// The collector for a reader. `collect`: with what has closed meanwhile too.
+    fn ended(&self, collect: bool) -> Guard<'_, Collector> {
         let mut collector = self.collector.lock();
         if collect {
-            collector.collect(&self.shared, &self.blocks, &Host);
+            collector.collect_ended(&self.shared, &self.blocks, &Host);
         }
         collector
     }
 
     /// Rows of `data`: see [`collector::Collector::take_rows`]. `collect`: what has closed meanwhile too.
     pub fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
-        self.collector(collect).take_rows(last, rows)
+        self.ended(collect).take_rows(last, rows)
     }
 
     /// See [`collector::Collector::give_back`].
@@ -251,12 +273,12 @@ impl Counter {
 
     /// Where an open `history` begins.
     pub fn oldest(&self) -> Position {
-        self.collector(true).oldest()
+        self.collected().oldest()
     }
 
     /// Rows of `history`: see [`collector::Collector::read_rows`]. `collect`: what has closed meanwhile too.
     pub fn read_rows(&self, collect: bool, position: &mut Position, rows: &mut [Taken]) -> usize {
-        self.collector(collect).read_rows(position, rows)
+        self.ended(collect).read_rows(position, rows)
     }
 
     /// See [`collector::Collector::poll_history`].
@@ -267,7 +289,7 @@ impl Counter {
 
     /// What its file says.
     pub fn status(&self) -> Status {
-        let standing = self.collector(true).standing();
+        let standing = self.collected().standing();
         let matched = |word: fn(&Share) -> &AtomicU64| {
             let words = self.blocks.iter().map(|block| word(block.share()));
             words.fold(0_u64, |sum, word| {

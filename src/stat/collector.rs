@@ -9,6 +9,7 @@
 use super::cpu::{Shared, Timer};
 use super::drain::{behind, Cpus, Cursor, Drain, Totals};
 use super::fifo::Slot;
+use super::idle::{Idle, Look};
 use super::ring::{Closed, Position, Ring, Taken};
 use super::window::{Time, Window};
 use core::mem::size_of;
@@ -49,6 +50,13 @@ pub trait Host {
     fn now(&self) -> Time;
     /// Lets others run, if they want to.
     fn pause(&self);
+    /// The ticks of the fast path.
+    fn ticks(&self) -> u64;
+    /// The packets that are being counted now, for [`Host::have_left`].
+    fn packets_now(&self) -> u64;
+    /// Whether all of them have been counted, and are seen by loads after this. May be false longer
+    /// than it need be.
+    fn have_left(&self, packets: u64) -> bool;
 }
 
 /// What was collected of a counter, and what of it `data`'s readers have had. `Cursors`: one for
@@ -56,6 +64,7 @@ pub trait Host {
 pub struct Collector<Cursors, Slots> {
     drain: Drain,
     cursors: Cursors,
+    idle: Idle,
     unread: Ring<Slots>,
     /// What a reader of `data` took and did not get.
     returned: Option<Taken>,
@@ -86,6 +95,7 @@ where
         Self {
             drain: Drain::default(),
             cursors,
+            idle: Idle::default(),
             unread: Ring::new(unread),
             returned: None,
             merged: 0,
@@ -93,10 +103,39 @@ where
         }
     }
 
-    /// Collects what has closed by now.
+    /// Collects what has closed by now, for a reader: nothing where the window is still open that was
+    /// at the last look. What a packet that was late then has counted since comes with that window.
+    pub fn collect_ended<T: Timer>(
+        &mut self,
+        shared: &Shared<T>,
+        cpus: &impl Cpus,
+        host: &impl Host,
+    ) {
+        let now = Window::at(host.now(), shared.period_ns());
+        if now != self.drain.now() {
+            self.collect(shared, cpus, host);
+        }
+    }
+
+    /// Collects what has closed by now. What was counted by now is in the totals.
     pub fn collect<T: Timer>(&mut self, shared: &Shared<T>, cpus: &impl Cpus, host: &impl Host) {
-        self.drain
-            .look(cpus, &mut self.cursors, shared.period_ns(), host.now());
+        let now = Window::at(host.now(), shared.period_ns());
+        let look = self.idle.before_look(shared.request(), host);
+        if look == Look::Needless {
+            return self.drain.set_now(now);
+        }
+        let is_changed = self.drain.look(cpus, &mut self.cursors, now);
+        self.take(cpus, host);
+        let found_nothing = !is_changed && self.drain.next().is_none();
+        self.idle
+            .after_look(look, found_nothing, shared.request(), host, |ticks| {
+                let ticks = shared.ticks_of_tallies(ticks);
+                cpus.each().any(|cpu| cpu.tally().is_in_time(ticks))
+            });
+    }
+
+    /// Takes what is ready into the rings.
+    fn take(&mut self, cpus: &impl Cpus, host: &impl Host) {
         let (unread, history, merged) = (&mut self.unread, &mut self.history, &mut self.merged);
         while self.drain.take(cpus, &mut self.cursors, |taken| {
             history.put(taken);
@@ -199,7 +238,7 @@ where
         host: &impl Host,
         last: Option<Window>,
     ) -> bool {
-        shared.request().set();
+        self.idle.request(shared.request());
         self.collect(shared, cpus, host);
         let is_ready = |window: &Window| self.drain.is_ready(*window);
         let unread = self.next_unread(last);
@@ -215,7 +254,7 @@ where
         host: &impl Host,
         position: &Position,
     ) -> bool {
-        shared.request().set();
+        self.idle.request(shared.request());
         self.collect(shared, cpus, host);
         self.wake_after(shared, host, None);
         self.history.is_after(position)

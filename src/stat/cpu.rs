@@ -73,9 +73,14 @@ impl<T: Timer> Shared<T> {
         &self.request
     }
 
-    /// `moment`, in the ticks of its tallies.
+    /// These ticks, as its tallies have them.
+    pub fn ticks_of_tallies(&self, ticks: u64) -> u64 {
+        ticks ^ self.ticks_shift
+    }
+
+    /// The same of a moment.
     fn of_tallies(&self, moment: Moment) -> Moment {
-        let ticks = moment.ticks ^ self.ticks_shift;
+        let ticks = self.ticks_of_tallies(moment.ticks);
         Moment { ticks, ..moment }
     }
 

@@ -8,8 +8,7 @@ use super::cpu::CpuCounter;
 use super::fifo::{self, is_beyond, Mark, Slot};
 use super::ring::Taken;
 use super::tally::Snapshot;
-use super::window::{Time, Window};
-use core::num::NonZeroU64;
+use super::window::Window;
 use core::ops::Deref;
 
 /// Windows that are taken at once, between two pauses.
@@ -242,16 +241,20 @@ pub fn behind(last: Option<Window>, window: Window) -> Window {
 }
 
 impl Drain {
-    /// Looks at every CPU anew. `now` was just read: what is counted from here on is counted in its
-    /// window or a later one.
-    pub fn look(
-        &mut self,
-        cpus: &impl Cpus,
-        cursors: &mut [Cursor],
-        period_ns: NonZeroU64,
-        now: Time,
-    ) {
-        self.now = Window::at(now, period_ns);
+    /// The window that was open at the last look.
+    pub fn now(&self) -> Window {
+        self.now
+    }
+
+    /// In place of a look that would find nothing: `now` is open.
+    pub fn set_now(&mut self, now: Window) {
+        self.now = now;
+    }
+
+    /// Looks at every CPU anew, and returns whether one has counted. `now` is the window of the time
+    /// that was just read: what is counted from here on is counted in it or a later one.
+    pub fn look(&mut self, cpus: &impl Cpus, cursors: &mut [Cursor], now: Window) -> bool {
+        self.now = now;
         let mut is_changed = false;
         let count = cursors.len();
         let mut rest = cursors.iter_mut();
@@ -276,6 +279,7 @@ impl Drain {
             self.batch.windows = 0;
             self.pass(cpus, cursors);
         }
+        is_changed
     }
 
     /// Puts a CPU into the list.

@@ -15,11 +15,17 @@ use crate::sync::{fence, AtomicBool, Ordering};
 pub struct WakeRequest(AtomicBool);
 
 impl WakeRequest {
-    /// Sets the request. Whatever was counted before is seen by loads after this; the CPU that
-    /// counts anything later takes the request.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Sets the request, and returns whether it was set already. Whatever was counted before is seen
+    /// by loads after this; the CPU that counts anything later takes the request.
+    pub fn set(&self) -> bool {
+        let was_set = self.0.swap(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
+        was_set
+    }
+
+    /// Whether it is set: no CPU has taken it.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Whether it is set. Call it after counting.

@@ -60,6 +60,19 @@ for size in 2 7 23 28 29 30 31 63; do
 done
 conserved web INPUT 1
 
+claim "what comes after a rest is read, though reads had found that nothing comes"
+for rest in 0.01 0.05 0.1; do
+	for read in 1 2 3 4 5 6; do
+		fd all=4096
+		[[ $(wc -l <got) == 1 ]]
+		sleep $rest
+	done
+	bursts 2
+	fd all=4096
+	[[ $(wc -l <got) == 3 ]]
+done
+conserved web INPUT 1
+
 claim "a read to a bad address fails with EFAULT and loses nothing"
 bursts 3
 fd bad=4096 all=4096

@@ -111,6 +111,15 @@ enum Stage {
     Moved,
 }
 
+/// One that is on its way.
+#[derive(Clone, Copy)]
+struct Task {
+    stage: Stage,
+    bytes: u64,
+    /// How many grace periods had begun before it.
+    began: u64,
+}
+
 struct Reader {
     delivery: Delivery<Vec<u8>, Vec<Taken>>,
     /// Where it stands in `history`, and how many rows were before: else it reads `data`.
@@ -192,6 +201,7 @@ pub struct Seen {
     pub back: u64,
     pub set_back: u64,
     pub woken: u64,
+    pub idle: u64,
 }
 
 impl Seen {
@@ -212,6 +222,7 @@ impl Seen {
         self.back += other.back;
         self.set_back += other.set_back;
         self.woken += other.woken;
+        self.idle += other.idle;
     }
 }
 
@@ -254,6 +265,22 @@ impl Host for Machine {
     }
 
     fn pause(&self) {}
+
+    fn ticks(&self) -> u64 {
+        self.ticks()
+    }
+
+    fn packets_now(&self) -> u64 {
+        self.grace_periods.set(self.grace_periods.get() + 1);
+        self.grace_periods.get()
+    }
+
+    fn have_left(&self, packets: u64) -> bool {
+        let tasks = self.tasks.borrow();
+        let have_left = tasks.iter().flatten().all(|task| task.began >= packets);
+        self.saw(|seen| seen.idle += u64::from(have_left));
+        have_left
+    }
 }
 
 /// The kernel's clocks.
@@ -290,7 +317,8 @@ struct Machine {
     fifo: usize,
     collector: RefCell<Collector<Vec<Cursor>, Vec<Closed>>>,
     model: RefCell<Model>,
-    tasks: RefCell<Vec<Option<(Stage, u64)>>>,
+    tasks: RefCell<Vec<Option<Task>>>,
+    grace_periods: Cell<u64>,
     readers: RefCell<Vec<Option<Reader>>>,
     seen: Cell<Seen>,
 }
@@ -339,6 +367,7 @@ impl Machine {
             )),
             model: RefCell::new(model),
             tasks: RefCell::new(vec![None; tasks]),
+            grace_periods: Cell::default(),
             readers: RefCell::new((0..readers).map(|_| None).collect()),
             seen: Cell::default(),
         };
@@ -511,44 +540,46 @@ impl Machine {
         let base_now = tally.base_ticks.load(Ordering::Relaxed);
         let mut tasks = self.tasks.borrow_mut();
         self.model.borrow_mut().disturbed = true;
-        let (stage, bytes) = match tasks[task] {
-            None => {
-                let ticks = self.tally_ticks();
-                let base = base_now;
-                (Stage::Based { base, ticks }, bytes)
-            }
-            Some((Stage::Based { base, ticks }, bytes)) => {
+        let Some(Task { stage, bytes, .. }) = tasks[task] else {
+            let (base, ticks) = (base_now, self.tally_ticks());
+            tasks[task] = Some(Task {
+                stage: Stage::Based { base, ticks },
+                bytes,
+                began: self.grace_periods.get(),
+            });
+            return;
+        };
+        let next = match stage {
+            Stage::Based { base, ticks } => {
                 let span = tally.span_ticks.load(Ordering::Relaxed);
                 if ticks.wrapping_sub(base) < span {
-                    (Stage::Compared { base }, bytes)
+                    Some(Stage::Compared { base })
                 } else {
-                    (Stage::Late, bytes)
+                    Some(Stage::Late)
                 }
             }
-            Some((Stage::Compared { base }, bytes)) => {
+            Stage::Compared { base } => {
                 self.note(cpu, 1, bytes);
                 self.add_recent(cpu, 1, bytes);
-                (Stage::Added { base }, bytes)
+                Some(Stage::Added { base })
             }
-            Some((Stage::Added { base }, bytes)) if base != base_now => (Stage::Moved, bytes),
-            Some((Stage::Added { .. }, _)) => {
-                tasks[task] = None;
-                return;
-            }
-            Some((Stage::Late, bytes)) => {
+            Stage::Added { base } if base != base_now => Some(Stage::Moved),
+            Stage::Added { .. } => None,
+            Stage::Late => {
                 self.late(cpu, 1, bytes);
-                tasks[task] = None;
-                return;
+                None
             }
-            Some((Stage::Moved, bytes)) => {
+            Stage::Moved => {
                 let moment = self.clock.moment(self.ticks());
                 self.cpus[cpu].recount(&self.clock, moment, 1, bytes);
                 self.saw(|seen| seen.moved += 1);
-                tasks[task] = None;
-                return;
+                None
             }
         };
-        tasks[task] = Some((stage, bytes));
+        match (next, &mut tasks[task]) {
+            (Some(stage), Some(task)) => task.stage = stage,
+            (_, task) => *task = None,
+        }
     }
 
     // --- Readers --------------------------------------------------------------------------------
@@ -560,7 +591,6 @@ impl Machine {
         let model = &mut *model;
         let mut rows: BTreeMap<Key, NaiveRow> = BTreeMap::new();
         for naive in &mut model.naive {
-            naive.was_half_full = false;
             let ended = naive.open.take_if(|open| open.window < now);
             for closed in naive.queue.drain(..).chain(ended) {
                 let row = rows.entry(closed.window).or_default();
@@ -590,8 +620,16 @@ impl Machine {
         model.naive.iter().any(is_to_come)
     }
 
-    fn collect(&self) {
+    /// The collector has been everywhere.
+    fn has_come(&self) {
         self.shared.timer().wanted.set(false);
+        for naive in &mut self.model.borrow_mut().naive {
+            naive.was_half_full = false;
+        }
+    }
+
+    fn collect(&self) {
+        self.has_come();
         let cpus = &self.cpus[..];
         self.collector
             .borrow_mut()
@@ -599,9 +637,20 @@ impl Machine {
         self.collected();
     }
 
+    fn collect_ended(&self) {
+        if self.is_to_come() {
+            self.has_come();
+        }
+        let cpus = &self.cpus[..];
+        self.collector
+            .borrow_mut()
+            .collect_ended(&self.shared, &cpus, self);
+        self.collected();
+    }
+
     fn take_rows(&self, collect: bool, last: Option<Window>, rows: &mut [Taken]) -> usize {
         if collect {
-            self.collect();
+            self.collect_ended();
         }
         let count = self.collector.borrow_mut().take_rows(last, rows);
         let mut model = self.model.borrow_mut();
@@ -624,7 +673,7 @@ impl Machine {
         rows: &mut [Taken],
     ) -> usize {
         if collect {
-            self.collect();
+            self.collect_ended();
         }
         let (position, next) = position;
         let count = self.collector.borrow().read_rows(position, rows);
@@ -650,7 +699,7 @@ impl Machine {
     }
 
     fn poll_row(&self, reader: &Reader) -> bool {
-        self.shared.timer().wanted.set(false);
+        self.has_come();
         let (mut collector, cpus) = (self.collector.borrow_mut(), &self.cpus[..]);
         let is_ready = match &reader.position {
             Some((position, _)) => collector.poll_history(&self.shared, &cpus, self, position),
@@ -971,6 +1020,8 @@ pub enum Event {
     OpenHistory(usize),
     /// The collector comes, if it is wanted.
     Work,
+    /// Nothing comes, and somebody asks five times, so many ns after each other.
+    Rest(u64),
     Ask,
     Read {
         reader: usize,
@@ -998,6 +1049,12 @@ impl Machine {
                 if self.shared.timer().wanted.get() {
                     self.saw(|seen| seen.kicked += 1);
                     self.collect();
+                }
+            }
+            Event::Rest(ns) => {
+                for _ in 0..5 {
+                    self.pass(ns);
+                    self.ask();
                 }
             }
             Event::Ask => self.ask(),

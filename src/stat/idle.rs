@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Whether anything can have been counted since the last look at the CPUs. Where nothing comes, a
+//! read need not look at all of them.
+
+use super::collector::Host;
+use super::wake::WakeRequest;
+
+/// How sure it is that nothing was counted.
+///
+/// A CPU that counts on the slow path takes the [`WakeRequest`]. On the fast path it does not look at
+/// it, so two more things are waited for: that no CPU's fast path is allowed any more, and that the
+/// packets have left that had been found in time before that and may still be added.
+///
+/// # Invariants
+///
+/// The collector's, under its mutex, as all who set the request. But for `No`, the request was set
+/// before the last look, and that look found nothing. See Documentation/concurrency.md.
+#[derive(Clone, Copy, Default, Debug)]
+pub enum Idle {
+    /// Something may have been.
+    #[default]
+    No,
+    /// A CPU's fast path may be allowed.
+    Requested,
+    /// None was at a look; those that were let in before, as [`Host::packets_now`] has it, may count.
+    Leaving(u64),
+    /// Nothing was, as long as the request is set.
+    Yes,
+}
+
+/// What is known before a look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// It would find nothing.
+    Needless,
+    /// It may find something.
+    Needed,
+    /// The same, but it is the last one that does, if it finds nothing.
+    Last,
+}
+
+impl Idle {
+    /// Sets the request, for a poller. Call it before [`Idle::before_look`].
+    pub fn request(&mut self, request: &WakeRequest) {
+        if !request.set() {
+            *self = Self::No;
+        }
+    }
+
+    /// What a look can find.
+    pub fn before_look(&mut self, request: &WakeRequest, host: &impl Host) -> Look {
+        match *self {
+            Self::No => Look::Needed,
+            _ if !request.is_set() => {
+                *self = Self::No;
+                Look::Needed
+            }
+            Self::Leaving(packets) if host.have_left(packets) => Look::Last,
+            Self::Yes => Look::Needless,
+            Self::Requested | Self::Leaving(_) => Look::Needed,
+        }
+    }
+
+    /// After a look. `found_nothing`: no CPU had counted since the one before, and nothing is to be
+    /// taken when a window ends. `is_any_fast`: whether a CPU's fast path is allowed at these ticks.
+    pub fn after_look(
+        &mut self,
+        look: Look,
+        found_nothing: bool,
+        request: &WakeRequest,
+        host: &impl Host,
+        is_any_fast: impl FnOnce(u64) -> bool,
+    ) {
+        *self = match *self {
+            _ if !found_nothing => Self::No,
+            Self::No => {
+                request.set();
+                Self::Requested
+            }
+            Self::Requested if !is_any_fast(host.ticks()) => Self::Leaving(host.packets_now()),
+            _ if look == Look::Last => Self::Yes,
+            same => same,
+        };
+    }
+}
