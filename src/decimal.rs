@@ -206,9 +206,9 @@ mod tests {
     use std::string::{String, ToString};
     use std::vec;
 
-    /// In a buffer of `room` bytes.
-    fn written(value: u64, room: usize) -> String {
-        let mut out = vec![0; room];
+    /// In a buffer of `size` bytes.
+    fn written(value: u64, size: usize) -> String {
+        let mut out = vec![0; size];
         let mut writer = Writer::new(&mut out);
         writer.number(value);
         let len = writer.written();
@@ -260,12 +260,12 @@ mod tests {
         }
 
         #[test]
-        fn in_any_room(value: u64, shift in 0..64_u32, room in 0..30_usize) {
+        fn in_any_size(value: u64, shift in 0..64_u32, size in 0..30_usize) {
             let value: u64 = value >> shift;
             let whole = value.to_string();
-            let fits = &whole[..room.min(whole.len())];
-            prop_assert_eq!(written(value, room), fits);
-            let mut out = vec![0; room];
+            let fits = &whole[..size.min(whole.len())];
+            prop_assert_eq!(written(value, size), fits);
+            let mut out = vec![0; size];
             let mut writer = Writer::new(&mut out);
             writer.number_after(value, &mut FirstDigits::default());
             let len = writer.written();

@@ -41,15 +41,6 @@ impl Host for At {
         }
     }
     fn pause(&self) {}
-    fn ticks(&self) -> u64 {
-        0
-    }
-    fn packets_now(&self) -> u64 {
-        0
-    }
-    fn have_left(&self, _packets: u64) -> bool {
-        false
-    }
 }
 
 type Counter = Collector<Vec<Cursor>, Vec<Closed>>;

@@ -58,9 +58,9 @@ fn make() -> impl Strategy<Value = Make> {
 /// What happens to every counter.
 fn calm() -> BoxedStrategy<Event> {
     let packet = (0..4_usize, 1..40_u32, 20..70_000_u64);
-    let room = prop_oneof![Just(1_usize), 1..100_usize, Just(4096), Just(0)];
+    let size = prop_oneof![Just(1_usize), 1..100_usize, Just(4096), Just(0)];
     let good = prop_oneof![8 => Just(usize::MAX), 1 => Just(0), 2 => 0..80_usize];
-    let read = (0..READERS, room, good, vec(packet.clone(), 0..3));
+    let read = (0..READERS, size, good, vec(packet.clone(), 0..3));
     prop_oneof![
         1 => prop_oneof![0..1_000_u64, 0..8_000_000_u64, Just(HOUR_NS), Just(MONTH_NS)].prop_map(Event::Pass),
         5 => any::<u8>().prop_map(Event::PassPart),
@@ -71,7 +71,7 @@ fn calm() -> BoxedStrategy<Event> {
         1 => Just(Event::Work),
         1 => prop_oneof![Just(0), 0..1_000_000_u64, Just(5_000_000)].prop_map(Event::Rest),
         1 => Just(Event::Ask),
-        5 => read.prop_map(|(reader, room, good, during)| Event::Read { reader, room, good, during }),
+        5 => read.prop_map(|(reader, size, good, during)| Event::Read { reader, size, good, during }),
         2 => (0..READERS).prop_map(Event::Poll),
         1 => Just(Event::Drain),
     ]

@@ -60,15 +60,6 @@ impl Host for At {
         time(self.0)
     }
     fn pause(&self) {}
-    fn ticks(&self) -> u64 {
-        0
-    }
-    fn packets_now(&self) -> u64 {
-        0
-    }
-    fn have_left(&self, _packets: u64) -> bool {
-        false
-    }
 }
 
 type Collector = xt_pktstat::stat::collector::Collector<Vec<Cursor>, Vec<Closed>>;
@@ -496,7 +487,7 @@ fn a_time_after_a_step_back_is_of_the_new_epoch() {
         let kernel = thread::spawn({
             let clock = clock.clone();
             move || {
-                // The kernel's readers see its clock when it has told of it: a sequence keeps them.
+                // The kernel's readers see its clock when the notifier has run: a sequence keeps them.
                 clock.set(line(10));
                 clock.real().0.store(10, Ordering::Release);
             }

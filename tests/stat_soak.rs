@@ -75,15 +75,6 @@ impl Host for Counter {
         self.now()
     }
     fn pause(&self) {}
-    fn ticks(&self) -> u64 {
-        0
-    }
-    fn packets_now(&self) -> u64 {
-        0
-    }
-    fn have_left(&self, _packets: u64) -> bool {
-        false
-    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -212,7 +203,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One read of so many bytes; whether anything came.
-    fn read(&mut self, room: usize) -> bool {
+    fn read(&mut self, size: usize) -> bool {
         let counter = self.counter;
         let take = |last, _, rows: &mut [Taken]| counter.collect().take_rows(last, rows);
         let text = &mut self.text;
@@ -220,7 +211,7 @@ impl<'a> Reader<'a> {
             text.extend_from_slice(bytes);
             bytes.len()
         };
-        let done = self.delivery.read(PERIOD_NS, room, take, copy);
+        let done = self.delivery.read(PERIOD_NS, size, take, copy);
         self.sum_up();
         done != Some(0)
     }

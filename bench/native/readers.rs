@@ -60,12 +60,6 @@ impl Host for At {
         time(self.0)
     }
     fn pause(&self) {}
-    fn ticks(&self) -> u64 {
-        0
-    }
-    fn packets_now(&self) -> u64 {
-        0
-    }
     fn have_left(&self, _packets: u64) -> bool {
         true
     }

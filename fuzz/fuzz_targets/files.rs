@@ -172,7 +172,7 @@ fn command(text: &[u8]) {
     }
 }
 
-/// A row of `nout` is six words whatever is in the flow, and the device can be told from it.
+/// A row of `nout` is six words whatever is in the flow, and the device can be seen in it.
 fn shown(bytes: &[u8]) {
     let mut flow = [0; 1 + 16 + 16 + 16 + 8 + 8];
     for (to, from) in flow.iter_mut().zip(bytes) {

@@ -86,13 +86,13 @@ impl Bytes<'_> {
                 _ => Event::Ask,
             },
             19..=22 => {
-                let room = self.one_of(&[0, 1, 2, 20, 60, 100, 4096, 4096]);
+                let size = self.one_of(&[0, 1, 2, 20, 60, 100, 4096, 4096]);
                 let good = self.one_of(&[usize::MAX, usize::MAX, usize::MAX, 0, 1, 40, 79]);
                 let count = self.below(3);
                 let during = (0..count).map(|_| self.packet()).collect();
                 Event::Read {
                     reader: reader(byte),
-                    room,
+                    size,
                     good,
                     during,
                 }

@@ -160,6 +160,7 @@ impl AsFd for Reader {
 mod tests {
     use super::*;
     use crate::proc::CounterDir;
+    use crate::window::row;
     use std::fs;
     use std::io::Write;
 
@@ -179,15 +180,6 @@ mod tests {
         let mut options = OpenOptions::new();
         let mut file = options.append(true).open(counter.rows(kind)).expect("open");
         file.write_all(text.as_bytes()).expect("append");
-    }
-
-    fn row(timestamp_ns: u64, frames: u64, bytes: u64) -> Window {
-        Window {
-            timestamp_ns,
-            frames,
-            bytes,
-            ..Window::default()
-        }
     }
 
     #[test]

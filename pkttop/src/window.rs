@@ -48,6 +48,17 @@ impl Window {
     }
 }
 
+/// A row that nothing was merged into.
+#[cfg(test)]
+pub fn row(timestamp_ns: u64, frames: u64, bytes: u64) -> Window {
+    Row {
+        timestamp_ns,
+        frames,
+        bytes,
+    }
+    .into()
+}
+
 impl From<Row> for Window {
     fn from(row: Row) -> Window {
         Window {

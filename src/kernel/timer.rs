@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 /// A counter's pollers, and the timer that wakes them.
 ///
-/// Made and dropped in process context, and may sleep then; started and told to wake in any.
+/// Made and dropped in process context, and may sleep then; started and woken in any.
 ///
 /// # Invariants
 ///

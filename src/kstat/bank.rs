@@ -107,7 +107,7 @@ impl<M: Memory> Bank<M> {
         self.flows.capacity()
     }
 
-    /// Goes on in other memory, as [`Table::new`] wants it, while it has told no flow apart. Whether
+    /// Goes on in other memory, as [`Table::new`] wants it, while it has no flow. Whether
     /// it does.
     pub fn move_to(&mut self, index: M::Array<IndexSlot>, rows: M::Array<FlowRow<Sent>>) -> bool {
         self.flows.move_to(index, rows)

@@ -2,7 +2,7 @@
 //! What a counter has on each CPU, and what a packet does to it.
 
 use super::clock::{Clock, Moment, RealTime};
-use super::fifo::{self, Room, Slot, Tail};
+use super::fifo::{self, FreeSlots, Slot, Tail};
 use super::tally::{recent_mask, recent_units, Closing, Tally};
 use super::threshold::{Exclusive, Reports, Share, Threshold};
 use super::wake::WakeRequest;
@@ -94,14 +94,14 @@ impl<T: Timer> Shared<T> {
 ///
 /// # Invariants
 ///
-/// Its CPU alone writes the first cache line, the tally, and the room, once for each half of its
+/// Its CPU alone writes the first cache line, the tally, and the second once for each half of its
 /// FIFO; one reader at a time writes the tail, in the same line, which the CPU reads when a window
 /// ends. The third line is used with `--above` only. The rest never changes.
 #[repr(C, align(64))]
 pub struct CpuCounter<Slots, Link> {
     tally: Tally,
     tail: Tail,
-    room: Room,
+    free: FreeSlots,
     link: Link,
     slots: Slots,
     share: Share,
@@ -160,7 +160,7 @@ where
         Self {
             tally: Tally::new(window),
             tail: Tail::default(),
-            room: Room::new(&slots),
+            free: FreeSlots::new(&slots),
             link,
             slots,
             share: Share::new(mask.unwrap_or_default()),
@@ -180,7 +180,7 @@ where
         Closing {
             period_ns: shared.period_ns,
             slots: &self.slots,
-            room: &self.room,
+            free: &self.free,
             tail: &self.tail,
         }
     }
@@ -286,7 +286,7 @@ where
         self.tally.set_span(clock.span_ticks(rest_ns));
         // Last: nothing needs to be kept over the call.
         let is_requested = shared.request.is_set_after_counting();
-        if is_requested | self.room.is_used_up() {
+        if is_requested | self.free.is_used_up() {
             self.leave_to_do(shared, rest_ns);
         }
     }
@@ -294,9 +294,9 @@ where
     #[cold]
     #[inline(never)]
     fn leave_to_do(&self, shared: &Shared<T>, rest_ns: u64) {
-        if self.room.is_used_up() {
+        if self.free.is_used_up() {
             let head = self.tally.head();
-            if self.room.look(&self.slots, head, &self.tail) {
+            if self.free.look(&self.slots, head, &self.tail) {
                 shared.timer.collect();
             }
         }

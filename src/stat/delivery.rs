@@ -56,7 +56,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
         }
     }
 
-    /// Reads up to `room` bytes: what is left of the last text, then rows after rows.
+    /// Reads up to `size` bytes: what is left of the last text, then rows after rows.
     ///
     /// `take` takes the next rows for a reader whose last one was of the window it is given, as
     /// many as there are places for; `true`: this read has taken some already. `copy`
@@ -66,16 +66,16 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
     pub fn read(
         &mut self,
         period_ns: NonZeroU64,
-        room: usize,
+        size: usize,
         mut take: impl FnMut(Option<Window>, bool, &mut [Taken]) -> usize,
         mut copy: impl FnMut(usize, &[u8]) -> usize,
     ) -> Option<usize> {
         let mut done = 0_usize;
         let mut again = false;
-        while done < room {
+        while done < size {
             if self.at == self.end {
                 // What is sure to fit: the reader has all of them, or it is a fault.
-                let most = (room.wrapping_sub(done) / LINES_MAX).clamp(1, ROWS);
+                let most = (size.wrapping_sub(done) / LINES_MAX).clamp(1, ROWS);
                 let places = self.rows.get_mut(..most).unwrap_or_default();
                 self.row_count = take(self.last, again, places);
                 again = true;
@@ -87,7 +87,7 @@ impl<Text: DerefMut<Target = [u8]>, Rows: DerefMut<Target = [Taken]>> Delivery<T
                 self.write(period_ns);
             }
             let rest = self.text.get(self.at..self.end).unwrap_or_default();
-            let fits = rest.split_at_checked(room.wrapping_sub(done));
+            let fits = rest.split_at_checked(size.wrapping_sub(done));
             let copied = copy(done, fits.map_or(rest, |(fits, _)| fits));
             if copied == 0 {
                 return (done != 0).then_some(done);

@@ -22,7 +22,7 @@ pub fn is_beyond(total: u64, other: u64) -> bool {
     (other.wrapping_sub(total) as i64) < 0
 }
 
-/// Room for one [`Mark`].
+/// Space for one [`Mark`].
 ///
 /// # Invariants
 ///
@@ -50,13 +50,13 @@ pub struct Tail {
     taken: AtomicU64,
 }
 
-/// What the writer knows of the room that there is.
+/// What the writer knows of the slots that are free.
 ///
 /// # Invariants
 ///
 /// Its CPU alone writes it. The slots from the head up to `end`, that one not included, are the
 /// writer's: the reader was seen to be done with them.
-pub struct Room {
+pub struct FreeSlots {
     end: AtomicU32,
     /// The head has come to `end`.
     is_used_up: AtomicBool,
@@ -87,10 +87,10 @@ pub fn is_full(slots: &[Slot], head: u32, tail: &Tail) -> bool {
 ///
 /// The caller publishes the new head with release order.
 #[inline(always)]
-pub fn push(slots: &[Slot], head: u32, room: &Room, tail: &Tail, mark: Mark) -> Option<u32> {
+pub fn push(slots: &[Slot], head: u32, free: &FreeSlots, tail: &Tail, mark: Mark) -> Option<u32> {
     let next = after(head, slots);
-    if next == room.end.load(Ordering::Relaxed) {
-        room.is_used_up.store(true, Ordering::Relaxed);
+    if next == free.end.load(Ordering::Relaxed) {
+        free.is_used_up.store(true, Ordering::Relaxed);
         // Acquire: the reader is done with the slot before it is written again.
         if next == tail.position.load(Ordering::Acquire) {
             return None;
@@ -103,7 +103,7 @@ pub fn push(slots: &[Slot], head: u32, room: &Room, tail: &Tail, mark: Mark) -> 
     Some(next)
 }
 
-/// Writer: so many windows have not fitted, ever, when [`push`] found no room at `head`. What is put
+/// Writer: so many windows have not fitted, ever, when [`push`] found none free at `head`. What is put
 /// there next carries the last one's counts.
 pub fn set_merged(slots: &[Slot], head: u32, merged: u64) {
     if let Some(slot) = slots.get(head as usize) {
@@ -127,7 +127,7 @@ pub fn front(slots: &[Slot], head: u32, tail: u32) -> Option<(Mark, u64)> {
     Some((mark, slot.merged.load(Ordering::Relaxed)))
 }
 
-impl Room {
+impl FreeSlots {
     /// That of an empty FIFO.
     pub fn new(slots: &[Slot]) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Room {
     /// Writer: looks how far the reader has come. Whether half of the FIFO is full.
     ///
     /// The next look is when half of it may be full, and then when all may be. What is known of the
-    /// reader may be old: there is never less room than that.
+    /// reader may be old: there are never fewer than that.
     pub fn look(&self, slots: &[Slot], head: u32, tail: &Tail) -> bool {
         self.is_used_up.store(false, Ordering::Relaxed);
         // Acquire: as in `push`.

@@ -2,7 +2,7 @@
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
 use super::clock::Moment;
-use super::fifo::{self, is_beyond, Mark, Room, Slot, Tail};
+use super::fifo::{self, is_beyond, FreeSlots, Mark, Slot, Tail};
 use super::window::{Time, Window};
 use crate::rate::Unit;
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
@@ -68,8 +68,8 @@ pub struct Closing<'a, S> {
     pub period_ns: NonZeroU64,
     /// The slots of this CPU's FIFO.
     pub slots: &'a S,
-    /// What is known of the room in it.
-    pub room: &'a Room,
+    /// What is known of those that are free.
+    pub free: &'a FreeSlots,
     /// The reader's end of it.
     pub tail: &'a Tail,
 }
@@ -279,7 +279,7 @@ impl Tally {
         self.sequence.store(sequence.wrapping_add(1), order);
     }
 
-    /// Leaves the totals of a window that has ended in the FIFO. Without room the window is
+    /// Leaves the totals of a window that has ended in the FIFO. Where none is free the window is
     /// merged: its counts stay in the totals and come with the next one that fits.
     fn close<S: Deref<Target = [Slot]>>(&self, closing: &Closing<'_, S>, mark: Mark) {
         // Nothing was counted that the reader has not taken already.
@@ -287,7 +287,7 @@ impl Tally {
             return;
         }
         let head = self.head.load(Ordering::Relaxed);
-        match fifo::push(closing.slots, head, closing.room, closing.tail, mark) {
+        match fifo::push(closing.slots, head, closing.free, closing.tail, mark) {
             Some(head) => self.head.store(head, Ordering::Release),
             None => {
                 let merged = self.merged.load(Ordering::Relaxed).wrapping_add(1);

@@ -126,7 +126,7 @@ send() {
 	pick burst 1 2 5 10
 	pick gap 1000 5000 20000 50000
 	draw port 1000
-	told+=" $2>$3/$1@$cpu:$payload*$burst/$gap"
+	report+=" $2>$3/$1@$cpu:$payload*$burst/$gap"
 	# Itself in the background, not a shell that waits for it: it is killed and moved.
 	nsenter --net="/run/netns/$2" taskset -c "$cpu" udp "${options[@]}" -b "$burst" -i "$gap" -p "$((port + 1000))" \
 		"${address[$3-$1]}" 1000000000 "$payload" >/dev/null 2>&1 &
@@ -139,7 +139,7 @@ stream() {
 	read -r from to <<<"$ends"
 	pick family 4 6
 	pick size 1 1000 300000 2000000
-	told+=" $from>$to/$family:tcp*$size"
+	report+=" $from>$to/$family:tcp*$size"
 	head -c "$size" /dev/zero | nsenter --net="/run/netns/$from" nc -N "${address[$to-$family]}" 5000 >/dev/null 2>&1 &
 	senders+=($!)
 }
@@ -157,7 +157,7 @@ reader() {
 	local counter opens plan=() verb verbs size more
 	pick counter "${counters[@]}"
 	draw opens 4
-	told+=" read:$counter"
+	report+=" read:$counter"
 	while ((opens-- >= 0)); do
 		verbs=
 		while
@@ -260,7 +260,7 @@ while (($(uptime) < end)); do
 	RANDOM=$((seed * 1009 + round))
 	round=$((round + 1))
 	claim "round $round of seed $seed"
-	told='' began=$(uptime)
+	report='' began=$(uptime)
 	# Into, out of and through the router that counts.
 	for family in 4 6; do
 		send $family n0 n1
@@ -277,11 +277,11 @@ while (($(uptime) < end)); do
 		pick f 4 6
 		pick what "${disturbances[@]}"
 		((reading == 0)) || reader
-		told+=" $what/$f"
+		report+=" $what/$f"
 		times[$what]=$((${times[$what]:-0} + 1))
 		"d_$what"
 	done
-	echo "    $told"
+	echo "    $report"
 	# First the traffic: who reads byte by byte may never come to the end of it.
 	hush
 	((${#readers[@]} == 0)) || wait "${readers[@]}"

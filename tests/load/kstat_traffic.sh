@@ -128,7 +128,7 @@ compare
 kill %%
 ip route del 239.1.2.0/24
 
-claim "fragments: IPv6 of any size is told apart by the protocol that it carries"
+claim "fragments: IPv6 of any size is distinguished by the protocol that it carries"
 udp 10.9.0.2 5 4000 >/dev/null
 udp fd09::2 5 4000 >/dev/null
 n2 udp fd09::2 5 4000 >/dev/null

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What the interface says of a rule, told a second time, and as simply as can be.
+//! What the interface says of a rule, said a second time, and as simply as can be.
 
 use xt_pktstat::abi::{Info, FLAG_ABOVE_BITS, FLAG_ABOVE_PACKETS, FLAG_WIRE, ID_ANY};
 

@@ -11,12 +11,12 @@ n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 1 --samples 1000 --name web
 data=$(proc web data)
 
 mkfifo go
-# open_reader: reads what there is and then again whenever told to.
+# open_reader: reads what there is and then again whenever a line comes.
 open_reader() {
-	in_ns n0 /t/fd "$data" all=4096 line all=4096 line all=4096 <go >>got 2>told &
+	in_ns n0 /t/fd "$data" all=4096 line all=4096 line all=4096 <go >>got 2>report &
 	reader=$!
 	exec {go}>go
-	wait_until '[[ $(wc -l <told) == 1 ]]'
+	wait_until '[[ $(wc -l <report) == 1 ]]'
 }
 # now_ns: by the clock that rows are dated by.
 now_ns() { date +%s%N; }
@@ -38,7 +38,7 @@ ended=$(now_ns)
 sleep 0.1
 : >got
 echo >&"$go"
-wait_until '[[ $(wc -l <told) == 2 ]]'
+wait_until '[[ $(wc -l <report) == 2 ]]'
 head -n 5 got
 [[ $(head -n 1 got) == "# clock set back" ]]
 grep -v '^#' got >rest
@@ -76,18 +76,18 @@ sorted() { awk '/^# clock/ { last = 0; next } !/^#/ { if ($1 <= last) exit 1; la
 claim "whoever has half a row in hand gets its other half, then the line, then rows of the new clock"
 n0 udp "$addr1" 4 100
 sleep 0.1
-: >told
-in_ns n0 /t/fd "$data" read=40 line all=1 line all=4096 <go >got 2>told &
+: >report
+in_ns n0 /t/fd "$data" read=40 line all=1 line all=4096 <go >got 2>report &
 reader=$!
 exec {go}>go
-wait_until '[[ $(wc -l <told) == 1 ]]'
+wait_until '[[ $(wc -l <report) == 1 ]]'
 half=$(<got)
 [[ ${half##*$'\n'} != *" "* ]]
 date -s "-1 minute" >/dev/null
 for ((cpu = 0; cpu < CPUS; cpu++)); do n0 taskset -c $cpu udp "$addr1" 2 100; done
 sleep 0.1
 echo >&"$go"
-wait_until '[[ $(wc -l <told) == 2 ]]'
+wait_until '[[ $(wc -l <report) == 2 ]]'
 [[ $(<got) == "$half"* ]]
 [[ $(grep -c '^# clock' got) == 1 ]]
 sorted got

@@ -47,10 +47,10 @@ in_ns n1 cat "$history" | tee got
 
 claim "a reader that stalls gets what it missed in one row, and a line says of how many windows"
 mkfifo go
-in_ns n1 /t/fd "$history" read=1 line all=4096 <go >stalled 2>told &
+in_ns n1 /t/fd "$history" read=1 line all=4096 <go >stalled 2>report &
 reader=$!
 exec {go}>go
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 closed 500
 echo >&"$go"
 wait $reader
@@ -74,13 +74,13 @@ conserved web INPUT 1
 claim "a window that closes wakes the readers that wait, at both files"
 for file in data history; do
 	for verb in poll select epoll; do
-		: >told
-		in_ns n1 /t/fd "$(proc web $file)" all=4096 $verb=60000 all=4096 2>told >got &
+		: >report
+		in_ns n1 /t/fd "$(proc web $file)" all=4096 $verb=60000 all=4096 2>report >got &
 		reader=$!
-		wait_until '[[ -s told ]]'
+		wait_until '[[ -s report ]]'
 		send_udp 1 100
 		wait $reader
-		[[ $(<told) == *"$verb: 1"* ]]
+		[[ $(<report) == *"$verb: 1"* ]]
 		[[ $(tail -n 1 got) == *" 1 $frame" ]]
 		[[ $file == history ]] || grep -v '^#' got >>"$(rows_file web)"
 	done
@@ -159,15 +159,15 @@ logged "xt_pktstat.*counter web is open 1024 times"
 in_ns n1 cat "$history" >/dev/null
 
 claim "a reader that waits when the rule goes is woken, and reads no more"
-: >told
-in_ns n1 /t/fd "$history" all=4096 poll=60000 read=100 >/dev/null 2>told &
+: >report
+in_ns n1 /t/fd "$history" all=4096 poll=60000 read=100 >/dev/null 2>report &
 reader=$!
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 sleep 0.5
 began=$(uptime)
 n1 "$ipt" -F INPUT
 wait $reader
-cat told
+cat report
 (($(uptime) - began < 30))
-[[ $(<told) == *"read: EIO" ]]
+[[ $(<report) == *"read: EIO" ]]
 gone web

@@ -58,7 +58,7 @@ come 1 2 3
 for cpu in 0 1 2 3; do send $cpu 10; done
 all_in_flow 75
 
-claim "flows of a CPU that was not there when it was started are told apart"
+claim "flows of a CPU that was not there when it was started are distinguished"
 echo 0 >"$enabled"
 echo / >"$nout"
 go 3

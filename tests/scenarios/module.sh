@@ -59,11 +59,11 @@ modprobe xt_pktstat
 # with_open WORD...: unloads with a descriptor on which fd does this; it must end by itself.
 with_open() {
 	add
-	: >told
-	in_ns n1 /t/fd "$data" all=4096 "$@" <go >got 2>told &
+	: >report
+	in_ns n1 /t/fd "$data" all=4096 "$@" <go >got 2>report &
 	reader=$!
 	exec {go}>go
-	wait_until '[[ -s told ]]'
+	wait_until '[[ -s report ]]'
 	sleep 0.3
 	in_ns n1 "$ipt" -F INPUT
 	unload
@@ -71,8 +71,8 @@ with_open() {
 	echo >&"$go"
 	exec {go}>&-
 	wait $reader
-	echo "    $*: $(xargs <told)"
-	[[ $* != *read=100* || $(<told) == *"read: "[0E]* ]]
+	echo "    $*: $(xargs <report)"
+	[[ $* != *read=100* || $(<report) == *"read: "[0E]* ]]
 	modprobe xt_pktstat
 }
 mkfifo go
@@ -95,9 +95,9 @@ mkdir -p /sys/fs/cgroup/ice
 for verb in poll select; do
 	add
 	# In place of the shell: its number is the poller's.
-	(exec nsenter --net=/run/netns/n1 /t/fd "$data" all=4096 $verb=60000 read=100 2>told >got) &
+	(exec nsenter --net=/run/netns/n1 /t/fd "$data" all=4096 $verb=60000 read=100 2>report >got) &
 	reader=$!
-	wait_until '[[ -s told ]]'
+	wait_until '[[ -s report ]]'
 	sleep 0.3
 	echo $reader >/sys/fs/cgroup/ice/cgroup.procs
 	echo 1 >/sys/fs/cgroup/ice/cgroup.freeze

@@ -27,15 +27,15 @@ in_ns n1 test -d /proc/net/xt_pktstat/alone
 
 claim "a namespace goes away with rules and files in it, and open files end"
 mkfifo go
-in_ns n2 /t/fd /proc/net/xt_pktstat/web/data all=4096 line all=4096 poll=100 <go >got 2>told &
+in_ns n2 /t/fd /proc/net/xt_pktstat/web/data all=4096 line all=4096 poll=100 <go >got 2>report &
 reader=$!
 exec {go}>go
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 ip netns del n2
 # The reader's task still is in that namespace: it goes when the task does.
 echo >&"$go"
 wait $reader
-cat told
+cat report
 # Its end of the cable takes ours along.
 wait_until '! ip -n n1 link show v12 2>/dev/null'
 
@@ -46,16 +46,16 @@ in_ns n2 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name web
 # Opened from within, by a task that then goes elsewhere.
 (exec nsenter --net=/run/netns/n2 bash -c 'exec 5</proc/net/xt_pktstat/web/data
 	exec nsenter --net=/run/netns/n1 /t/fd "&5" all=4096 line read=100 poll=100 bad=10 pread=100,0' \
-	<go >got 2>told) &
+	<go >got 2>report) &
 reader=$!
 exec {go}>go
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 ip netns del n2
 wait_until '! ip -n n1 link show v12 2>/dev/null'
 echo >&"$go"
 wait $reader
-echo "    $(xargs <told)"
-[[ $(<told) == *"read: "[0E]* ]]
+echo "    $(xargs <report)"
+[[ $(<report) == *"read: "[0E]* ]]
 
 claim "the others never noticed"
 export ns=n1

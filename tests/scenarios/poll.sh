@@ -17,24 +17,24 @@ claim "a row that is there wakes at once"
 for verb in poll select epoll; do
 	send_udp 1 100
 	wait_until '[[ $(status_key web queued) == 1 ]]'
-	told=$(in_ns n1 /t/fd "$data" $verb=60000 all=4096 2>&1 >got)
-	[[ $told == "$verb: 1"* ]]
+	report=$(in_ns n1 /t/fd "$data" $verb=60000 all=4096 2>&1 >got)
+	[[ $report == "$verb: 1"* ]]
 	[[ $(wc -l <got) == 2 ]]
 	grep -v '^#' got >>"$(rows_file web)"
 done
 
 claim "a window that closes without a packet wakes a waiting reader"
 for verb in poll select epoll; do
-	: >told
-	in_ns n1 /t/fd "$data" all=4096 $verb=60000 all=4096 2>told >got &
+	: >report
+	in_ns n1 /t/fd "$data" all=4096 $verb=60000 all=4096 2>report >got &
 	reader=$!
-	wait_until '[[ -s told ]]'
+	wait_until '[[ -s report ]]'
 	send_udp 1 100
 	began=$(uptime)
 	wait $reader
 	# Were it a time-out, it would have taken a minute.
 	(($(uptime) - began < 30))
-	[[ $(<told) == *"$verb: 1"* ]]
+	[[ $(<report) == *"$verb: 1"* ]]
 	[[ $(tail -n 1 got) == *" 1 $((100 + header))" ]]
 	grep -v '^#' got >>"$(rows_file web)"
 done
@@ -45,9 +45,9 @@ for verb in poll select epoll; do
 	send_udp 1 100 -a 2000000000 -o 10000
 	wait_until '[[ $(status_key long frames) != 0 ]]'
 	began=$(uptime)
-	in_ns n1 /t/fd "$(proc long data)" $verb=60000 all=4096 2>told >got
+	in_ns n1 /t/fd "$(proc long data)" $verb=60000 all=4096 2>report >got
 	(($(uptime) - began < 30))
-	[[ $(<told) == "$verb: 1"* ]]
+	[[ $(<report) == "$verb: 1"* ]]
 	[[ $(tail -n 1 got) == *" 1 $((100 + header))" ]]
 done
 n1 "$ipt" -D INPUT 2
@@ -58,7 +58,7 @@ claim "a row promised is a row read"
 conserved web INPUT 1
 
 claim "a reader that only polls and reads follows the traffic and gets all of it"
-in_ns n1 /t/fd "$data" until=$((25 + 10 * 20)) >got 2>told &
+in_ns n1 /t/fd "$data" until=$((25 + 10 * 20)) >got 2>report &
 reader=$!
 send_udp 40 100 -b 2 -i 310000
 wait $reader
@@ -68,7 +68,7 @@ conserved web INPUT 1
 claim "many wait, and all are woken"
 readers=()
 for i in 1 2 3 4 5; do
-	in_ns n1 /t/fd "$data" poll=60000 >/dev/null 2>"told.$i" &
+	in_ns n1 /t/fd "$data" poll=60000 >/dev/null 2>"report.$i" &
 	readers+=($!)
 done
 sleep 0.5
@@ -76,17 +76,17 @@ send_udp 1 100
 began=$(uptime)
 wait "${readers[@]}"
 (($(uptime) - began < 30))
-for i in 1 2 3 4 5; do [[ $(<"told.$i") == "poll: 1"* ]]; done
+for i in 1 2 3 4 5; do [[ $(<"report.$i") == "poll: 1"* ]]; done
 
 claim "deleting the rule wakes who waits, and leaves no way back"
-: >told
-in_ns n1 /t/fd "$data" all=4096 poll=60000 read=100 epoll=100 poll=100 >got 2>told &
+: >report
+in_ns n1 /t/fd "$data" all=4096 poll=60000 read=100 epoll=100 poll=100 >got 2>report &
 reader=$!
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 sleep 0.5
 began=$(uptime)
 n1 "$ipt" -F INPUT
 wait $reader
-cat told
+cat report
 (($(uptime) - began < 30))
 gone web

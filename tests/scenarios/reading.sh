@@ -16,12 +16,12 @@ bursts() {
 	# The last one's window: no row of it is half full any more.
 	sleep 0.06
 }
-# fd VERB...: with the counter's data file; rows go to the sum, what happened to $told.
+# fd VERB...: with the counter's data file; rows go to the sum, what happened to $report.
 fd() {
-	in_ns n1 /t/fd "$data" "$@" 2>told >got
-	told=$(<told)
+	in_ns n1 /t/fd "$data" "$@" 2>report >got
+	report=$(<report)
 	grep -v '^#' got >>"$(rows_file web)" || true
-	echo "    fd $*: ${told//$'\n'/, }"
+	echo "    fd $*: ${report//$'\n'/, }"
 }
 
 claim "the header comes once per open, first, then rows, then end of file"
@@ -30,15 +30,15 @@ fd all=4096 all=4096
 [[ $(head -n 1 got) == "# timestamp frames bytes" ]]
 [[ $(grep -c '^#' got) == 1 ]]
 [[ $(wc -l <got) == 6 ]]
-[[ $told == *"all: 0" ]]
+[[ $report == *"all: 0" ]]
 
 claim "a later read on the same descriptor goes on with what has closed since"
 bursts 2
 mkfifo go
-in_ns n1 /t/fd "$data" all=4096 line all=4096 <go >got 2>told &
+in_ns n1 /t/fd "$data" all=4096 line all=4096 <go >got 2>report &
 reader=$!
 exec {go}>go
-wait_until '[[ -s told ]]'
+wait_until '[[ -s report ]]'
 bursts 3
 echo >&"$go"
 wait $reader
@@ -76,7 +76,7 @@ conserved web INPUT 1
 claim "a read to a bad address fails with EFAULT and loses nothing"
 bursts 3
 fd bad=4096 all=4096
-[[ $told == "bad: EFAULT"* && $(wc -l <got) == 4 ]]
+[[ $report == "bad: EFAULT"* && $(wc -l <got) == 4 ]]
 bursts 3
 fd read=25 bad=4096 read=30 bad=4096 all=4096
 [[ $(wc -l <got) == 4 && $(awk 'NR > 1 && NF != 3' got) == '' ]]

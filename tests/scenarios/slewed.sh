@@ -23,8 +23,8 @@ for tick in 10000 10830 11000 9170 9000; do
 	sleep 0.05
 	in_ns n1 cat "$(proc web data)" >got
 	grep -v '^#' got >>"$(rows_file web)"
-	told=$(too_early)
-	echo "    frames, too early: $told"
-	[[ $told == "2000 0" ]]
+	report=$(too_early)
+	echo "    frames, too early: $report"
+	[[ $report == "2000 0" ]]
 done
 conserved web INPUT 1

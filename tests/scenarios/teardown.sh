@@ -17,13 +17,13 @@ for file in data status; do stuck_in $file; done
 sleep 0.5
 
 claim "another namespace's rules do not wait for his to be destroyed, and others hear that it goes"
-in_ns n2 /t/fd /proc/net/xt_pktstat/web/data poll=60000 read=100 2>told >/dev/null &
+in_ns n2 /t/fd /proc/net/xt_pktstat/web/data poll=60000 read=100 2>report >/dev/null &
 reader=$!
 sleep 0.5
 n2 "$ipt" -F INPUT
 wait $reader
-echo "    $(xargs <told)"
-[[ $(<told) == "poll: 1"*"read: EIO" ]]
+echo "    $(xargs <report)"
+[[ $(<report) == "poll: 1"*"read: EIO" ]]
 n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name other
 export ns=n1
 wait_until exists other

@@ -11,9 +11,9 @@ data=$(proc web data)
 # waits FILE VERB: a reader that has read all there is and waits; its number goes to `readers`.
 waits() {
 	local n=${#readers[@]}
-	in_ns n1 /t/fd "$1" all=4096 "$2" >/dev/null 2>"told.$n" &
+	in_ns n1 /t/fd "$1" all=4096 "$2" >/dev/null 2>"report.$n" &
 	readers+=($!)
-	wait_until "[[ -s told.$n ]]"
+	wait_until "[[ -s report.$n ]]"
 }
 # all_woken SECONDS: all readers come back, and say that there is something.
 all_woken() {
@@ -21,7 +21,7 @@ all_woken() {
 	began=$(uptime)
 	wait "${readers[@]}"
 	(($(uptime) - began < $1))
-	for n in "${!readers[@]}"; do [[ $(<"told.$n") == *": 1"* ]]; done
+	for n in "${!readers[@]}"; do [[ $(<"report.$n") == *": 1"* ]]; done
 }
 
 claim "who waits exclusively is woken too, each of them"
@@ -47,18 +47,18 @@ wait_until '[[ $(status_key long queued) == 1 ]]'
 send_udp 1 100 -a 3000000000 -o 10000
 began=$(uptime)
 # The first is there; all of it is read; nothing is sent any more.
-in_ns n1 /t/fd "$(proc long data)" edge=1000 all=4096 edge=60000 all=4096 2>told >got
+in_ns n1 /t/fd "$(proc long data)" edge=1000 all=4096 edge=60000 all=4096 2>report >got
 (($(uptime) - began < 30))
-echo "    $(xargs <told)"
+echo "    $(xargs <report)"
 [[ $(grep -vc '^#' got) == 2 ]]
-[[ $(grep -c "^edge: 1" told) == 2 ]]
+[[ $(grep -c "^edge: 1" report) == 2 ]]
 
 claim "so does one with half a row in hand"
 send_udp 1 100 -a 3000000000 -o 10000
 wait_until '[[ $(status_key long queued) == 1 ]]'
 send_udp 1 100 -a 3000000000 -o 10000
 began=$(uptime)
-in_ns n1 /t/fd "$(proc long data)" read=30 edge=1000 all=4096 edge=60000 all=4096 2>told >got
+in_ns n1 /t/fd "$(proc long data)" read=30 edge=1000 all=4096 edge=60000 all=4096 2>report >got
 (($(uptime) - began < 30))
 [[ $(grep -vc '^#' got) == 2 ]]
 
@@ -92,7 +92,7 @@ followed() {
 	{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
 	rm -f got.?
 	for i in 1 2 3; do
-		in_ns n1 /t/waiter "$1" "${files[@]}" >"got.$i" 2>"told.$i" &
+		in_ns n1 /t/waiter "$1" "${files[@]}" >"got.$i" 2>"report.$i" &
 		pids+=($!)
 	done
 	for i in 1 2 3; do wait_until "[[ \$(grep -c '^# timestamp' got.$i) == $2 ]]"; done
@@ -102,7 +102,7 @@ followed() {
 	n1 "$ipt" -F INPUT
 	wait "${pids[@]}"
 	(($(uptime) - began < 30))
-	for i in 1 2 3; do [[ $(<"told.$i") == "all $2 have gone" ]]; done
+	for i in 1 2 3; do [[ $(<"report.$i") == "all $2 have gone" ]]; done
 }
 n1 "$ipt" -F INPUT
 for kind in poll select epoll exclusive edge multishot; do
@@ -129,10 +129,10 @@ switches() {
 sleep 2
 before=$(switches)
 for i in 1 2 3; do
-	in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"told.$i" &
+	in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"report.$i" &
 done
 send_udp 12 100 -b 1 -i 110000
-wait_until '[[ -s told.1 && -s told.2 && -s told.3 ]]'
+wait_until '[[ -s report.1 && -s report.2 && -s report.3 ]]'
 [[ $(switches) == "$before" ]]
 kill "${pids[@]}"
 

@@ -91,8 +91,8 @@ struct Model {
     /// All rows that there ever were.
     history: Vec<NaiveRow>,
     merged: u64,
-    /// How many merged windows `data` has told of.
-    told: u64,
+    /// How many merged windows `data` has reported.
+    reported: u64,
     /// The clock was set with the fast path on, or a packet was stopped on its way: windows may
     /// differ.
     disturbed: bool,
@@ -723,14 +723,14 @@ impl Machine {
         }
     }
 
-    /// A read of `room` bytes of which only `good` can be written to.
-    fn read(&self, reader: usize, room: usize, good: usize, during: During<'_>) {
+    /// A read of `size` bytes of which only `good` can be written to.
+    fn read(&self, reader: usize, size: usize, good: usize, during: During<'_>) {
         if let Some(reader) = &mut self.readers.borrow_mut()[reader] {
-            self.read_as(reader, room, good, during);
+            self.read_as(reader, size, good, during);
         }
     }
 
-    fn read_as(&self, reader: &mut Reader, room: usize, good: usize, during: During<'_>) -> usize {
+    fn read_as(&self, reader: &mut Reader, size: usize, good: usize, during: During<'_>) -> usize {
         reader.asleep = false;
         let Reader {
             delivery,
@@ -751,7 +751,7 @@ impl Machine {
             count
         };
         let copy = |at: usize, bytes: &[u8]| {
-            assert!(!bytes.is_empty() && at + bytes.len() <= room);
+            assert!(!bytes.is_empty() && at + bytes.len() <= size);
             assert_eq!(at, text.len() - before);
             if let Some(&(cpu, frames, bytes)) = during.next() {
                 self.packet(cpu, frames, bytes);
@@ -761,13 +761,13 @@ impl Machine {
             text.extend_from_slice(&bytes[..copied]);
             copied
         };
-        let done = delivery.read(self.period_ns, room, take, copy);
+        let done = delivery.read(self.period_ns, size, take, copy);
         assert_eq!(done.unwrap_or(0), text.len() - before);
         if done.is_none() {
-            assert!(room != 0 && good == 0);
+            assert!(size != 0 && good == 0);
             self.saw(|seen| seen.faults += 1);
         }
-        if pending && good != 0 && room != 0 {
+        if pending && good != 0 && size != 0 {
             assert_ne!(text.len(), before);
         }
         self.parse(reader);
@@ -828,7 +828,7 @@ impl Machine {
                 self.saw(|seen| seen.history_rows += 1);
                 continue;
             }
-            model.told += merged;
+            model.reported += merged;
             model.delivered.add(row.frames, row.bytes);
             model
                 .rows
@@ -983,7 +983,7 @@ impl Machine {
         let model = self.model.borrow();
         assert_eq!(model.delivered, model.counted, "conservation");
         if !model.disturbed && !model.returned {
-            assert_eq!(model.told, model.merged);
+            assert_eq!(model.reported, model.merged);
         }
         if !model.disturbed && !model.returned && model.merged == 0 {
             assert_eq!(model.rows, model.windows);
@@ -1025,7 +1025,7 @@ pub enum Event {
     Ask,
     Read {
         reader: usize,
-        room: usize,
+        size: usize,
         good: usize,
         during: Vec<(usize, u32, u64)>,
     },
@@ -1060,10 +1060,10 @@ impl Machine {
             Event::Ask => self.ask(),
             Event::Read {
                 reader,
-                room,
+                size,
                 good,
                 ref during,
-            } => self.read(reader, room, good, during),
+            } => self.read(reader, size, good, during),
             Event::Close(reader) => self.close(reader),
             Event::Poll(reader) => self.poll(reader),
             Event::Drain => self.drain(),

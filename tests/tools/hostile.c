@@ -202,7 +202,7 @@ static int is_above(const struct xt_pktstat_info1 *info)
 	return units && units <= 1ULL << 62;
 }
 
-/* What INTERFACE says of it, told a second time. */
+/* What INTERFACE says of it, said a second time. */
 static int is_valid(const struct xt_pktstat_info1 *info)
 {
 	static const char none[XT_PKTSTAT_NAME_SIZE];

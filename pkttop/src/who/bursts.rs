@@ -10,7 +10,7 @@ use crate::who::flow::{parse, Flow};
 use crate::window::{Totals, Window};
 use std::collections::HashMap;
 
-/// Flows of a burst that are told apart; packets of more are counted together.
+/// Flows of a burst that are distinguished; packets of more are counted together.
 const FLOWS: usize = 1 << 16;
 
 /// A packet, or its first bytes.
@@ -48,7 +48,7 @@ pub struct Burst {
     /// When some of the packets passed is estimated.
     pub is_estimated: bool,
     flows: HashMap<Flow, Totals>,
-    /// Packets of flows beyond those that are told apart.
+    /// Packets of flows beyond those that are distinguished.
     pub others: Totals,
 }
 
@@ -222,6 +222,7 @@ impl Finder {
 mod tests {
     use super::*;
     use crate::who::flow::tests::ipv4;
+    use crate::window::row;
     use proptest::prelude::*;
     use xt_pktstat::rate::Rate;
 
@@ -233,15 +234,6 @@ mod tests {
             is_estimated: false,
             lost: 0,
             data: ipv4(17, bytes, 0, &rest),
-        }
-    }
-
-    fn row(timestamp_ns: u64, frames: u64, bytes: u64) -> Window {
-        Window {
-            timestamp_ns,
-            frames,
-            bytes,
-            ..Window::default()
         }
     }
 

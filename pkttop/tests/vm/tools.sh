@@ -137,6 +137,6 @@ worst=$(scraped xt_pktstat_millisecond_bytes_max)
 kill -TERM $exporter
 wait $exporter
 
-claim "who may not read is told which group or perms would"
+claim "who may not read learns which group or perms would"
 refused 1 "*status: permission denied (mode 0440, uid 0, *become root*perms=*" \
 	n1 setpriv --reuid=65534 --regid=65534 --clear-groups /t/pkttop -1 web

@@ -27,8 +27,8 @@ reads_group() { in_ns n1 cat /proc/net/netfilter/nfnetlink_log | grep -q " $who 
 dropped() {
 	[[ $(in_ns n1 awk -v port=$who '$2 == 12 && $3 == port { print $9 }' /proc/net/netlink) -gt 0 ]]
 }
-# all_told: after one packet more, was each either captured or told to be lost?
-all_told() {
+# all_reported: after one packet more, was each either captured or reported lost?
+all_reported() {
 	in_ns n0 udp "${hosts[0]}${dot}2" 1 100 >/dev/null
 	sleep 1
 	[[ $(of_bursts 'sum(b["captured_frames"] + b["lost_frames"] for b in bursts)') == "$(totals big | cut -d' ' -f1)" ]]
@@ -121,7 +121,7 @@ python3 /t/read_pcapng.py /run/who.pcapng >/run/read
 [[ $(mawk '/^packet/ { at = substr($2, 1, 13) } /^comment/ { back = at - substr($4, 1, 13); if (back < 0 || back > 1) print }' /run/read) == "" ]]
 grep -Eq '^statistics [0-9]{19} 4=1270 7=0$' /run/read
 
-claim "packets that got lost are counted and told"
+claim "packets that got lost are counted and reported"
 n1 "$ipt" -I INPUT -m pktstat --period 1 --samples 20000 --name big -j NFLOG --nflog-group 6
 who --group 6 --json -f -o /run/lossy.pcapng --snaplen 65535 big
 kill -STOP $who
@@ -131,7 +131,7 @@ done
 kill -CONT $who
 wait_until 'grep -q "packets come faster than they are read" /run/said'
 # By the number of the next that comes the gap is seen.
-wait_until all_told
+wait_until all_reported
 end_who
 lost=$(of_bursts 'sum(b["lost_frames"] for b in bursts)')
 ((lost > 0))
