@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,23 +184,43 @@ static int is_name(const char *name)
 	return 1;
 }
 
+struct product {
+	uint64_t high, low;
+};
+
+/* A 32-bit program has no type of 128 bits. */
+static struct product multiply(uint64_t a, uint64_t b)
+{
+	uint64_t a_low = (uint32_t)a, b_low = (uint32_t)b;
+	uint64_t middle = (a >> 32) * b_low + (a_low * b_low >> 32);
+	uint64_t other = a_low * (b >> 32) + (uint32_t)middle;
+
+	return (struct product){ (a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32), a * b };
+}
+
+static int is_less(struct product a, struct product b)
+{
+	return a.high < b.high || (a.high == b.high && a.low < b.low);
+}
+
 /* Whether a window of this period has a unit at this rate, and not more than it can hold. */
 static int is_above(const struct xt_pktstat_info1 *info)
 {
-	__uint128_t units = (__uint128_t)info->above * info->period_ns / 1000000000;
+	struct product is = multiply(info->above, info->period_ns);
+	uint64_t unit = 1000000000;
 
 	switch (info->flags & ~XT_PKTSTAT_FLAG_WIRE) {
 	case 0:
 		return !info->above;
 	case XT_PKTSTAT_FLAG_ABOVE_BITS:
-		units /= 8;
+		unit *= 8;
 		break;
 	case XT_PKTSTAT_FLAG_ABOVE_PACKETS:
 		break;
 	default:
 		return 0;
 	}
-	return units && units <= 1ULL << 62;
+	return !is_less(is, multiply(1, unit)) && is_less(is, multiply((1ULL << 62) + 1, unit));
 }
 
 /* What INTERFACE says of it, said a second time. */
