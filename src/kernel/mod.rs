@@ -10,6 +10,7 @@ pub mod error;
 pub mod log;
 pub mod memory;
 pub mod mutex;
+pub mod owned;
 mod panic;
 pub mod percpu;
 pub mod proc;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The kernel's mutex. Process context, may sleep.
 
-use super::error::{from_alloc, Result};
+use super::error::Result;
+use super::owned::{Object, Owned};
 use super::sys;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::ptr::NonNull;
 
 /// In which order a task may hold several: from the first to the last.
 #[derive(Clone, Copy)]
@@ -31,20 +31,23 @@ pub enum Rank {
 /// `raw` is a mutex of the shim's that this value owns alone. The value is used by whoever has the
 /// mutex locked and by nobody else.
 pub struct Mutex<T> {
-    raw: NonNull<sys::pktstat_mutex>,
+    raw: Owned<sys::pktstat_mutex>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the shim's mutex is no task's while it is not locked; what moves is the value.
-unsafe impl<T: Send> Send for Mutex<T> {}
 // SAFETY: a `&Mutex<T>` gives the `T` to one task after the other: that is sending it.
 unsafe impl<T: Send> Sync for Mutex<T> {}
+
+// SAFETY: a lock that nobody holds is no task's and no CPU's.
+unsafe impl Object for sys::pktstat_mutex {
+    const FREE: unsafe extern "C" fn(*mut Self) = sys::pktstat_shim_mutex_free;
+}
 
 impl<T> Mutex<T> {
     /// A mutex around `value`.
     pub fn new(rank: Rank, value: T) -> Result<Self> {
-        // SAFETY: a rank that the shim knows; process context.
-        let raw = from_alloc(unsafe { sys::pktstat_shim_mutex_new(rank as u32) })?;
+        // SAFETY: a rank that the shim knows; process context, and nobody else has what was made.
+        let raw = unsafe { Owned::new(sys::pktstat_shim_mutex_new(rank as u32)) }?;
         let value = UnsafeCell::new(value);
         Ok(Self { raw, value })
     }
@@ -54,13 +57,6 @@ impl<T> Mutex<T> {
         // SAFETY: the mutex lives as long as `self`; process context.
         unsafe { sys::pktstat_shim_lock(self.raw.as_ptr()) };
         Guard(self)
-    }
-}
-
-impl<T> Drop for Mutex<T> {
-    fn drop(&mut self) {
-        // SAFETY: ours, and with `&mut self` nobody holds or awaits it.
-        unsafe { sys::pktstat_shim_mutex_free(self.raw.as_ptr()) };
     }
 }
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Directories in /proc. Process context, may sleep; never under a spinlock.
 
-use super::error::{from_alloc, to_result, Result};
+use super::error::{to_result, Result};
 use super::memory::ForeignOwnable;
+use super::owned::{Object, Owned};
 use super::sys;
 use core::ffi::{c_void, CStr};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ptr::NonNull;
 
 /// A directory that goes, with all in it, when this does.
 ///
 /// # Invariants
 ///
-/// Points to a directory of the kernel's that nobody else removes.
-pub struct Dir(NonNull<sys::proc_dir_entry>);
+/// Nobody else removes it.
+pub struct Dir(Owned<sys::proc_dir_entry>);
 
 /// Whose files they are.
 #[derive(Clone, Copy)]
@@ -28,18 +28,22 @@ pub struct Owner {
 }
 
 impl Dir {
+    /// ENOMEM where `raw` is null.
+    ///
     /// # Safety
     ///
-    /// `raw` is a directory that nobody else removes.
-    pub unsafe fn from_raw(raw: NonNull<sys::proc_dir_entry>) -> Self {
-        Self(raw)
+    /// `raw` is a directory that nobody else removes, or null.
+    pub unsafe fn from_raw(raw: *mut sys::proc_dir_entry) -> Result<Self> {
+        // SAFETY: the caller's promise.
+        Ok(Self(unsafe { Owned::new(raw) }?))
     }
 
     /// The directory `name` in this one, where there must be none of that name.
     pub fn dir(&self, name: &CStr, owner: Owner) -> Result<Self> {
         // SAFETY: the parent lives as long as `self`, the name is a C string.
         let raw = unsafe { sys::pktstat_shim_proc_dir(name.as_ptr(), self.0.as_ptr(), owner.net) };
-        Ok(Self(from_alloc(raw)?))
+        // SAFETY: just made, and nobody else has it.
+        unsafe { Self::from_raw(raw) }
     }
 }
 
@@ -99,15 +103,8 @@ impl<T: ForeignOwnable> Drop for Files<T> {
     }
 }
 
-// SAFETY: a directory of /proc is no task's, and the kernel locks the tree itself.
-unsafe impl Send for Dir {}
-// SAFETY: as above.
-unsafe impl Sync for Dir {}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        // SAFETY: ours; removal waits until nobody is in a file's callback and releases what is
-        // open.
-        unsafe { sys::pktstat_shim_proc_remove(self.0.as_ptr()) };
-    }
+// SAFETY: a directory of /proc is no task's, and the kernel locks the tree itself. Removal waits until
+// nobody is in a file's callback, and releases what is open.
+unsafe impl Object for sys::proc_dir_entry {
+    const FREE: unsafe extern "C" fn(*mut Self) = sys::pktstat_shim_proc_remove;
 }

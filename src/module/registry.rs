@@ -17,7 +17,6 @@ use crate::kernel::proc::{Dir, Files, Owner};
 use crate::kernel::sys;
 use crate::rule::{above_flag, Label, Rule};
 use core::ffi::{c_int, c_void, CStr};
-use core::ptr::NonNull;
 
 /// A network namespace, which its counters own too: rules are destroyed after the namespace's own
 /// exit. And so does whoever destroys one, until the mutex is unlocked.
@@ -359,7 +358,6 @@ unsafe extern "C" fn pktstat_rs_destroy(net: *mut c_void, handle: u64) {
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_net_init(dir: *mut sys::proc_dir_entry) -> *mut c_void {
     let new = || {
-        let dir = NonNull::new(dir).ok_or(Error::EINVAL)?;
         let registry = Registry {
             dir: None,
             first: None,
@@ -368,7 +366,7 @@ unsafe extern "C" fn pktstat_rs_net_init(dir: *mut sys::proc_dir_entry) -> *mut 
         let registry = Mutex::new(Rank::Registry, registry)?;
         let net = Arc::new(Net { registry })?;
         // SAFETY: nobody else removes it. Last: where this fails, the caller does.
-        net.registry.lock().dir = Some(unsafe { Dir::from_raw(dir) });
+        net.registry.lock().dir = Some(unsafe { Dir::from_raw(dir) }?);
         Ok(net)
     };
     let net: Result<Arc<Net>> = new();
