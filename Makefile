@@ -189,7 +189,7 @@ TOOLS_NEED := tmux prometheus tshark fonts-dejavu-core
 test-tools: ## pkttop, on this machine and on counters of a real kernel
 	@tests/setup $(TOOLS_NEED)
 	@$(MAKE) --no-print-directory vm-6.12 build/pkttop
-	@. scripts/toolchain && cargo test --quiet -p pkttop --target-dir target
+	@. scripts/toolchain && cargo test --quiet --profile tools -p pkttop --target-dir target
 	@tests/vm/run -k 6.12 -d pkttop/tests/vm -l pkttop -f build/pkttop \
 		-f "$$(ldd build/pkttop | sed -n 's/.*=> \(.*libgcc_s[^ ]*\).*/\1/p')" all
 
