@@ -163,27 +163,35 @@ impl Batch {
     }
 }
 
+/// What [`Cursor::take_up_to`] found.
+#[derive(PartialEq, Eq)]
+enum Due {
+    /// It has been taken before: a packet that was counted anew in a later window can leave a mark
+    /// behind what was taken with it.
+    Nothing,
+    /// It is in the batch.
+    Taken,
+    /// It is of a window after the batch's, which the cursor has as `due`.
+    Later,
+}
+
 impl Cursor {
-    /// Takes what is due up to `mark`, and the windows merged up to there, into `batch`. False where
-    /// that is of a later window, which is `due` then.
-    ///
-    /// A packet that was counted anew in a later window can leave a mark behind what was taken with
-    /// it: then nothing is due.
+    /// Takes what is due up to `mark`, and the windows merged up to there, into `batch`.
     #[inline(always)]
-    fn take_up_to(&mut self, mark: &Mark, merged: u64, batch: &mut Batch) -> bool {
+    fn take_up_to(&mut self, mark: &Mark, merged: u64, batch: &mut Batch) -> Due {
         if !is_beyond(mark.frames, self.frames) || is_beyond(self.bytes, mark.bytes) {
-            return true;
+            return Due::Nothing;
         }
         let Some(place) = batch.place(mark.window) else {
             self.due = mark.window;
-            return false;
+            return Due::Later;
         };
         let frames = mark.frames.wrapping_sub(self.frames);
         let bytes = mark.bytes.wrapping_sub(self.bytes);
         batch.add(place, frames, bytes, self.newly_merged(merged));
         self.frames = mark.frames;
         self.bytes = mark.bytes;
-        true
+        Due::Taken
     }
 
     /// How many windows were merged up to where `merged` stands, of which nothing is known yet.
@@ -209,12 +217,16 @@ impl Cursor {
             let Some((mark, merged)) = fifo::front(slots, at.seen.head, at.tail) else {
                 // What the FIFO does not have is in the window that was open.
                 let seen = at.seen;
-                break at.take_up_to(&seen.mark, seen.merged, batch);
+                break at.take_up_to(&seen.mark, seen.merged, batch) != Due::Later;
             };
-            if !at.take_up_to(&mark, merged, batch) {
-                break false;
+            match at.take_up_to(&mark, merged, batch) {
+                Due::Taken => {}
+                // Those are in what was taken before.
+                Due::Nothing => {
+                    at.newly_merged(merged);
+                }
+                Due::Later => break false,
             }
-            at.newly_merged(merged);
             at.tail = fifo::after(at.tail, slots);
         };
         if at.tail != self.tail {
