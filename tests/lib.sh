@@ -170,11 +170,8 @@ send_udp() { n0 udp "${@:3}" "$addr1" "$1" "$2"; }
 # machine is: each waits for the next window after the one before was sent. All from one CPU: the
 # FIFO is each CPU's own.
 windows() {
-	local i
-	echo "[n0] udp -a $2 -o 2000 ${*:3} $addr1 1 100 ($1 times)" >&7
-	for ((i = 0; i < $1; i++)); do
-		in_ns n0 taskset -c 0 udp -a "$2" -o 2000 "${@:3}" "$addr1" 1 100 >/dev/null
-	done
+	echo "[n0] udp -b 1 -a $2 -o 2000 ${*:3} $addr1 $1 100" >&7
+	in_ns n0 taskset -c 0 udp -b 1 -a "$2" -o 2000 "${@:3}" "$addr1" "$1" 100 >/dev/null
 }
 
 # --- Counters -----------------------------------------------------------------------------------

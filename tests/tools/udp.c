@@ -5,7 +5,7 @@
  *
  * Sends exactly FRAMES datagrams of PAYLOAD bytes (with -g: FRAMES calls of one GSO super-packet),
  * in bursts of BURST, one each -i US, the first one -o US after the next multiple of NS of the
- * realtime clock. Prints for each burst when it began and ended, ns since the epoch, and its size.
+ * realtime clock; without -i each of them. Prints for each burst when it began and ended, ns since the epoch, and its size.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -41,6 +41,17 @@ static void until(uint64_t when)
 		usleep((when - t - 1000000) / 1000);
 	while (now(CLOCK_MONOTONIC) < when)
 		;
+}
+
+/*
+ * When the next multiple of @align of the realtime clock is. That clock is read first: then a pause
+ * in between makes it late, never early.
+ */
+static uint64_t next_multiple(uint64_t align)
+{
+	uint64_t rest = align ? align - now(CLOCK_REALTIME) % align : 0;
+
+	return rest + now(CLOCK_MONOTONIC);
 }
 
 static void send_all(int fd, struct msghdr *msg)
@@ -113,9 +124,7 @@ int main(int argc, char **argv)
 
 	if (!burst)
 		burst = frames;
-	/* The realtime clock first: then a pause in between makes it late, never early. */
-	next = align ? align - now(CLOCK_REALTIME) % align : 0;
-	next += offset + now(CLOCK_MONOTONIC);
+	next = next_multiple(align) + offset;
 	while (frames) {
 		uint64_t n = burst < frames ? burst : frames, began;
 
@@ -126,7 +135,7 @@ int main(int argc, char **argv)
 		printf("%llu %llu %llu\n", (unsigned long long)began,
 		       (unsigned long long)now(CLOCK_REALTIME), (unsigned long long)n);
 		frames -= n;
-		next += gap;
+		next = gap || !align ? next + gap : next_multiple(align) + offset;
 	}
 	return 0;
 }
