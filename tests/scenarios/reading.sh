@@ -62,7 +62,7 @@ conserved web INPUT 1
 
 claim "what comes after a rest is read, though reads had found that nothing comes"
 for rest in 0.01 0.05 0.1; do
-	for read in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		fd all=4096
 		[[ $(wc -l <got) == 1 ]]
 		sleep $rest
