@@ -91,6 +91,10 @@ vm-%: extension
 	@tests/vm/kernels get $*
 	@$(MAKE) --no-print-directory module KERNEL_DIR=$$(tests/vm/kernels dir $*)
 
+vm-6.12-arm64:
+	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+	@tests/vm/arm64
+
 test-vm: ## the scenarios, on Debian's 6.12 and 6.1
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
@@ -205,8 +209,7 @@ test-deb: ## the packages: install, boot, rebuild, purge, in roots of bookworm a
 	@tests/deb $(SUITES)
 
 test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in `make test`: an hour and 5 GB)
-	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
-	@$(MAKE) --no-print-directory extension
+	@tests/setup
 	@tests/matrix
 
 lint: ## rustfmt, clippy, rustdoc, licences, shellcheck, checkpatch, sparse
