@@ -120,10 +120,10 @@ python3 - <<-'END'
 	import ctypes, os, struct
 	code = b"".join(struct.pack("<BBhi", *one) for one in (
 	    (0x61, 0x10, 0, 0), (0x25, 0x00, 1, 150), (0xb7, 0x00, 0, 0), (0x95, 0, 0, 0)))
-	libc = ctypes.CDLL(None, use_errno=True)
+	libc, call = ctypes.CDLL(None, use_errno=True), 321 if os.uname().machine == "x86_64" else 280
 	code, license, path = (ctypes.create_string_buffer(of) for of in (code, b"GPL", b"/sys/fs/bpf/mine"))
 	def bpf(command, *attributes):
-	    got = libc.syscall(321, command, b"".join(attributes).ljust(128, b"\0"), 128)
+	    got = libc.syscall(call, command, b"".join(attributes).ljust(128, b"\0"), 128)
 	    if got < 0:
 	        raise OSError(ctypes.get_errno(), f"bpf({command})")
 	    return got
