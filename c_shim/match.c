@@ -169,6 +169,86 @@ static unsigned int usual_headers_of(const struct sk_buff *skb)
 	return sizeof(struct iphdr) + tcp->doff * 4;
 }
 
+#ifdef CONFIG_ARM64
+/* Out of line, so that the fast path needs no frame. */
+static noinline bool count_slowly(void *block, u64 frames, u64 bytes,
+				  bool is_wire, bool is_above, bool is_counted)
+{
+	if (is_above)
+		return pktstat_shim_above(block, frames, bytes, is_counted);
+	if (is_counted)
+		return pktstat_shim_recount(block, frames, bytes);
+	if (is_wire)
+		return pktstat_shim_roll_over_wire(block, frames, bytes);
+	on_block(block, pktstat_rs_roll_over, bytes);
+	return true;
+}
+
+/*
+ * The fast path: what pktstat_rs_match() does on x86-64 itself, where an
+ * instruction finds this CPU's memory. Here preemption is off meanwhile, and
+ * the addition is one that no interrupt can split. Counters with @is_above are
+ * of those with @is_wire.
+ */
+static __always_inline bool count(void *block, u64 frames, u64 bytes,
+				  bool is_wire, bool is_above)
+{
+	u64 packet = (frames << PKTSTAT_RECENT_FRAME_BIT) + bytes;
+	bool is_counted = false, is_in_time, is_match = true;
+	struct pktstat_block *its;
+	u64 base, recent;
+
+	preempt_disable_notrace();
+	its = raw_cpu_ptr(pktstat_to_percpu(block));
+	base = READ_ONCE(its->base_ticks);
+	is_in_time = (pktstat_ticks() ^
+		      (u64)is_wire << PKTSTAT_SHIFTED_TICKS_BIT) - base <
+		     READ_ONCE(its->span_ticks);
+	if (likely(is_in_time)) {
+		is_counted = true;
+		if (is_above) {
+			recent = atomic64_add_return_relaxed(packet,
+							     (atomic64_t *)&its->recent);
+			is_match = READ_ONCE(its->granted) == PKTSTAT_ABOVE;
+			is_in_time = (recent & its->mask) <= READ_ONCE(its->bar);
+		} else {
+			atomic64_add(packet, (atomic64_t *)&its->recent);
+		}
+		/* Otherwise a window was turned meanwhile. */
+		if (READ_ONCE(its->base_ticks) != base)
+			is_in_time = false;
+		if (is_above && is_match && is_in_time) {
+			atomic64_add(frames,
+				     (atomic64_t *)&its->matched_frames);
+			atomic64_add(bytes,
+				     (atomic64_t *)&its->matched_bytes);
+		}
+	}
+	preempt_enable_notrace();
+
+	if (unlikely(!is_in_time))
+		return count_slowly(block, frames, bytes, is_wire, is_above,
+				    is_counted);
+	return is_match;
+}
+
+static bool add_segments(void *block, u64 frames, u64 bytes, bool is_above)
+{
+	if (frames > PKTSTAT_RECENT_FRAMES_MAX)
+		return count_slowly(block, frames, bytes, true, is_above,
+				    false);
+	if (is_above)
+		return count(block, frames, bytes, true, true);
+	return count(block, frames, bytes, true, false);
+}
+#else
+static bool add_segments(void *block, u64 frames, u64 bytes, bool is_above)
+{
+	return pktstat_rs_count_segments((unsigned long)block, frames, bytes,
+					 is_above);
+}
+#endif
+
 /*
  * Counts the frames and bytes of a packet's segments on the wire: the sum that
  * qdisc_pkt_len_init() does, from the network header on; each segment but the
@@ -192,8 +272,7 @@ static __always_inline bool count_segments(const struct sk_buff *skb,
 			bytes += (u64)(segments - 1) * headers;
 		}
 	}
-	return pktstat_rs_count_segments((unsigned long)block, frames, bytes,
-					 is_above);
+	return add_segments(block, frames, bytes, is_above);
 }
 
 static noinline bool count_unusual(const struct sk_buff *skb, void *block,
@@ -260,81 +339,28 @@ static void pktstat_mt_destroy0(const struct xt_mtdtor_param *par)
 }
 
 #ifdef CONFIG_ARM64
-/* Out of line, so that the fast path needs no frame. */
-static noinline bool count_slowly(const struct sk_buff *skb, u64 counter,
-				  u64 wire, u64 above, bool is_counted)
+/* Three fast paths: what a rule does not ask for costs it nothing. */
+static __always_inline bool count_packet(const struct sk_buff *skb,
+					 u64 counter, u32 flags)
 {
 	void *block = (void *)(unsigned long)counter;
 
-	if (wire && !is_counted && skb_is_gso(skb))
-		return pktstat_shim_count_segments(skb, block, above);
-	if (above)
-		return pktstat_shim_above(block, 1, skb->len, is_counted);
-	if (is_counted)
-		return pktstat_shim_recount(block, 1, skb->len);
-	if (wire)
-		return pktstat_shim_roll_over_wire(block, 1, skb->len);
-	return pktstat_shim_roll_over(skb, block);
-}
-
-/*
- * The fast path: what pktstat_rs_match() does on x86-64 itself, where an
- * instruction finds this CPU's memory. Here preemption is off meanwhile, and
- * the addition is one that no interrupt can split.
- */
-static __always_inline bool count(const struct sk_buff *skb, u64 counter,
-				  u64 wire, u64 above)
-{
-	u64 packet = BIT_ULL(PKTSTAT_RECENT_FRAME_BIT) + skb->len;
-	u64 shifted = wire | above;
-	bool is_counted = false, is_in_time, is_match = true;
-	struct pktstat_block *its;
-	u64 base, recent;
-
-	if (wire && skb_is_gso(skb))
-		return count_slowly(skb, counter, wire, above, false);
-
-	preempt_disable_notrace();
-	its = raw_cpu_ptr(pktstat_to_percpu((void *)(unsigned long)counter));
-	base = READ_ONCE(its->base_ticks);
-	is_in_time = (pktstat_ticks() ^
-		      shifted << PKTSTAT_SHIFTED_TICKS_BIT) - base <
-		     READ_ONCE(its->span_ticks);
-	if (likely(is_in_time)) {
-		is_counted = true;
-		if (above) {
-			recent = atomic64_add_return_relaxed(packet,
-							     (atomic64_t *)&its->recent);
-			is_match = READ_ONCE(its->granted) == PKTSTAT_ABOVE;
-			is_in_time = (recent & its->mask) <= READ_ONCE(its->bar);
-		} else {
-			atomic64_add(packet, (atomic64_t *)&its->recent);
-		}
-		/* Otherwise a window was turned meanwhile. */
-		if (READ_ONCE(its->base_ticks) != base)
-			is_in_time = false;
-		if (above && is_match && is_in_time) {
-			atomic64_inc((atomic64_t *)&its->matched_frames);
-			atomic64_add(skb->len,
-				     (atomic64_t *)&its->matched_bytes);
-		}
-	}
-	preempt_enable_notrace();
-
-	if (unlikely(!is_in_time))
-		return count_slowly(skb, counter, wire, above, is_counted);
-	return is_match;
+	if (!flags)
+		return count(block, 1, skb->len, false, false);
+	if (flags & XT_PKTSTAT_FLAG_WIRE && skb_is_gso(skb))
+		return pktstat_shim_count_segments(skb, block,
+						   flags & FLAGS_ABOVE);
+	if (flags & FLAGS_ABOVE)
+		return count(block, 1, skb->len, true, true);
+	return count(block, 1, skb->len, true, false);
 }
 
 static notrace bool pktstat_mt1(const struct sk_buff *skb,
 				struct xt_action_param *par)
 {
 	const struct xt_pktstat_info1 *info = par->matchinfo;
-	u64 wire = info->flags & XT_PKTSTAT_FLAG_WIRE;
 
-	if (info->flags & FLAGS_ABOVE)
-		return count(skb, info->counter, wire, 1);
-	return count(skb, info->counter, wire, 0);
+	return count_packet(skb, info->counter, info->flags);
 }
 
 static notrace bool pktstat_mt0(const struct sk_buff *skb,
@@ -342,7 +368,8 @@ static notrace bool pktstat_mt0(const struct sk_buff *skb,
 {
 	const struct xt_pktstat_info0 *info = par->matchinfo;
 
-	return count(skb, info->counter, info->flags & XT_PKTSTAT_FLAG_WIRE, 0);
+	return count_packet(skb, info->counter,
+			    info->flags & XT_PKTSTAT_FLAG_WIRE);
 }
 
 /*

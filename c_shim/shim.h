@@ -39,7 +39,10 @@ extern const __u32 pktstat_shim_skb_end_offset;
 extern unsigned int pktstat_shim_max_memory_mib;
 extern unsigned int pktstat_shim_max_counters;
 
-/* For rules of revision 1 and of revision 0, as all that ends in 0. */
+/*
+ * For rules of revision 1 and of revision 0, as all that ends in 0. On x86-64;
+ * on arm64 the match is the shim's, and add_segments() too.
+ */
 bool pktstat_rs_match(const struct sk_buff *skb, struct xt_action_param *par);
 bool pktstat_rs_match0(const struct sk_buff *skb, struct xt_action_param *par);
 int pktstat_rs_check(void *net_state, void *info, bool is_revision0, void *net,
@@ -66,6 +69,7 @@ struct pktstat_block {
 
 /* See src/stat/{tally,cpu,threshold}.rs, which are held to these. */
 #define PKTSTAT_RECENT_FRAME_BIT 40
+#define PKTSTAT_RECENT_FRAMES_MAX 256
 #define PKTSTAT_SHIFTED_TICKS_BIT 63
 #define PKTSTAT_ABOVE (~0ULL)
 

@@ -7,6 +7,8 @@
 mod clock;
 mod counter;
 mod data;
+#[cfg(target_arch = "x86_64")]
+mod fast_path;
 mod kstat;
 mod matching;
 #[cfg(pktstat_planted)] // Bugs for the lab to find; never in what is shipped.
