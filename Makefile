@@ -181,7 +181,7 @@ mutants: ## whether tests see each small change to the pure code (hours): FILES=
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
 	@tests/setup valgrind
-	@$(MAKE) --no-print-directory vm-6.12
+	@$(MAKE) --no-print-directory vm-6.12 vm-6.12-arm64
 	@bench/all
 
 bench-native: ## what counting costs in ns on this machine, on one CPU and on two
@@ -211,6 +211,8 @@ test-deb: ## the packages: install, boot, rebuild, purge, in roots of bookworm a
 test-matrix: ## every kernel of tests/vm/kernels: build, boot, scenarios (not in `make test`: an hour and 5 GB)
 	@tests/setup
 	@tests/matrix
+	@tests/iptables_test -k 6.12-arm64 -l iptables_test-arm64
+	@bench/gate arm64
 
 lint: ## rustfmt, clippy, rustdoc, licences, shellcheck, checkpatch, sparse
 	@tests/setup
