@@ -153,7 +153,7 @@ impl<'a> Writer<'a> {
         self.word(digits >> zeros.wrapping_mul(8), len);
     }
 
-    /// Appends the first `len` of a word's bytes, with one store where there is room for all.
+    /// Appends the first `len` of a word's bytes, with one store where all fit.
     fn word(&mut self, word: u64, len: usize) {
         let word = word.to_le_bytes();
         let rest = self.out.get_mut(self.written..).unwrap_or_default();

@@ -81,7 +81,7 @@ impl Rate {
             Unit::Bits => (const { nonzero(8) }, const { nonzero(8 * NS_PER_SECOND) }),
             Unit::Packets => (NonZeroU64::MIN, const { nonzero(NS_PER_SECOND) }),
         };
-        // In parts that have room: seconds and the rest of the period, and of the rate what is so
+        // In parts that fit 64 bits: seconds and the rest of the period, and of the rate what is so
         // many a ns, and the rest.
         let (each_ns, rate) = (self.per_second / per_second, self.per_second % per_second);
         let period_ns = period_ns.get();

@@ -296,7 +296,7 @@ fn checked_id(id: u64) -> Result<u16, RuleError> {
     u16::try_from(id).map_err(|_| RuleError::Id)
 }
 
-/// ns of a number and a unit, whatever the bounds; nothing where it is not one or has no room.
+/// ns of a number and a unit, whatever the bounds; nothing where it is not one or does not fit.
 fn period_ns(text: &[u8]) -> Option<u64> {
     // `s` comes after what ends with it too.
     let units: [(&[u8], u64); 5] = [

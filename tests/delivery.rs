@@ -20,7 +20,7 @@ fn open() -> Open {
 
 #[test]
 fn it_takes_as_many_rows_as_are_sure_to_fit() {
-    for (room, rows) in [
+    for (size, rows) in [
         (1, 1),
         (LINES_MAX - 1, 1),
         (2 * LINES_MAX - 1, 1),
@@ -34,8 +34,8 @@ fn it_takes_as_many_rows_as_are_sure_to_fit() {
             places.push(rows.len());
             0
         };
-        assert_eq!(open().read(PERIOD_NS, room, take, |_, _| 0), Some(0));
-        assert_eq!(places, [rows], "{room} bytes");
+        assert_eq!(open().read(PERIOD_NS, size, take, |_, _| 0), Some(0));
+        assert_eq!(places, [rows], "{size} bytes");
     }
 }
 
@@ -115,19 +115,19 @@ fn a_row_is_pending_until_its_last_byte_has_arrived() {
         merged: 1,
     });
     let lines = "# merged 1\n5000 1 60\n# merged 1\n6000 1 60\n";
-    for room in 0..=lines.len() {
+    for size in 0..=lines.len() {
         let mut file = open();
         let take = |_, again: bool, places: &mut [Taken]| {
             places[..1].copy_from_slice(&rows[usize::from(again)..][..1]);
             1
         };
-        file.read(PERIOD_NS, room, take, |_, bytes| bytes.len());
-        let whole = lines[..room].matches("60\n").count();
-        let begun = if room == 0 {
+        file.read(PERIOD_NS, size, take, |_, bytes| bytes.len());
+        let whole = lines[..size].matches("60\n").count();
+        let begun = if size == 0 {
             0
         } else {
-            1 + (room - 1) / (lines.len() / 2)
+            1 + (size - 1) / (lines.len() / 2)
         };
-        assert_eq!(file.pending(), &rows[whole..begun], "{room} bytes");
+        assert_eq!(file.pending(), &rows[whole..begun], "{size} bytes");
     }
 }

@@ -104,7 +104,7 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
                 row.flow = *flow;
                 row.value = T::default();
                 self.used = number.wrapping_add(1);
-                // CAST: at most ROWS_MAX, which has room in NUMBER.
+                // CAST: at most ROWS_MAX, which fits NUMBER.
                 *slot = tag | self.used as IndexSlot;
                 return Some(number);
             }

@@ -220,7 +220,7 @@ unsafe extern "C" fn pktstat_rs_collect(counter: *const c_void) {
     counter.collect();
 }
 
-/// Writes what `status` says to `text`, which has room for `size` bytes, and returns its length.
+/// Writes what `status` says to `text`, of `size` bytes, and returns its length.
 ///
 /// # Safety
 ///
@@ -237,7 +237,7 @@ unsafe extern "C" fn pktstat_rs_status(
     }
     // SAFETY: the file keeps an owner, which is taken back when the file is gone.
     let counter = unsafe { Arc::<Counter>::borrow(counter) };
-    // SAFETY: there is room for at least as many bytes, and nobody else has the buffer.
+    // SAFETY: it is at least as many bytes long, and nobody else has the buffer.
     let text = unsafe { &mut *text.cast::<[u8; STATUS_MAX]>() };
     counter.status().write(text)
 }

@@ -372,7 +372,7 @@ unsafe extern "C" fn pktstat_rs_kstat_cpu(raw: *mut c_void, cpu: c_int, is_up: b
 
 /// # Safety
 ///
-/// As [`kstat`], and there is room for [`StepSize::TEXT`] bytes in `text`.
+/// As [`kstat`], and `text` is [`StepSize::TEXT`] bytes long.
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_kstat_counter(raw: *mut c_void, text: *mut c_char) -> usize {
     // SAFETY: a file's callback: not freed.

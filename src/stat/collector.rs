@@ -96,8 +96,8 @@ where
     Cursors: DerefMut<Target = [Cursor]>,
     Slots: DerefMut<Target = [Closed]>,
 {
-    /// Nothing has been collected. `unread` has room for [`unread_windows`], `history` for as many
-    /// windows as the counter has samples; all are as they are by default.
+    /// Nothing has been collected. `unread` holds [`unread_windows`], `history` as many windows
+    /// as the counter has samples; all are as they are by default.
     pub fn new(cursors: Cursors, unread: Slots, history: Slots) -> Self {
         Self {
             drain: Drain::default(),
@@ -194,8 +194,8 @@ where
         taken.map(|taken| Taken { window, ..taken })
     }
 
-    /// Takes the next rows of `data` for a reader whose last one was of `last`, as far as `rows`
-    /// has room, and returns how many.
+    /// Takes the next rows of `data` for a reader whose last one was of `last`, as many as
+    /// `rows` holds, and returns how many.
     pub fn take_rows(&mut self, mut last: Option<Window>, rows: &mut [Taken]) -> usize {
         let mut count = 0_usize;
         for row in rows {
@@ -221,7 +221,7 @@ where
         self.history.oldest()
     }
 
-    /// Reads the next rows of `history` from `position` on, as far as `rows` has room, and returns
+    /// Reads the next rows of `history` from `position` on, as many as `rows` holds, and returns
     /// how many.
     pub fn read_rows(&self, position: &mut Position, rows: &mut [Taken]) -> usize {
         let mut count = 0_usize;

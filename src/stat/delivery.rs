@@ -15,14 +15,14 @@ use core::ops::DerefMut;
 
 /// Rows that are taken at once, and with one copy brought to the reader.
 pub const ROWS: usize = 16;
-/// Room for their text.
+/// The longest text of those.
 pub const TEXT: usize = ROWS * LINES_MAX;
 /// A row, and the lines before it.
 pub const LINES_MAX: usize = CLOCK_SET_BACK.len() + MERGED_MAX + ROW_MAX;
 
 const _: () = assert!(HEADER.len() + BEFORE_MAX <= TEXT);
 
-/// What an open file is at. `Text` has room for [`TEXT`] bytes and `Rows` for [`ROWS`].
+/// What an open file is at. `Text` holds [`TEXT`] bytes and `Rows` [`ROWS`].
 pub struct Delivery<Text, Rows> {
     /// The header or rows, and what of it the reader has not got.
     text: Text,

@@ -89,7 +89,7 @@ impl Position {
     }
 }
 
-/// The ring. `Slots` has room for as many windows as it holds, which is at least one.
+/// The ring. `Slots` has one for each window that it can hold, and at least one.
 pub struct Ring<Slots> {
     slots: Slots,
     /// Where the next window goes; when the ring is full, the oldest one is there.
@@ -185,7 +185,7 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
         }
     }
 
-    /// There is room.
+    /// It is not full.
     #[inline(always)]
     fn append(&mut self, taken: &Taken) {
         self.len = self.len.wrapping_add(1);

@@ -90,8 +90,8 @@ pub fn recent_mask(unit: Unit) -> u64 {
     }
 }
 
-/// `units`, as [`recent_mask`] leaves them of [`Tally::recent`]; the most that it has room for where
-/// they are more.
+/// `units`, as [`recent_mask`] leaves them of [`Tally::recent`]; the most that fits where they
+/// are more.
 pub fn recent_units(unit: Unit, units: u64) -> u64 {
     let most = u64::MAX >> RECENT_FRAME_BIT;
     match unit {

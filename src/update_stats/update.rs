@@ -6,7 +6,7 @@ use super::field::{by_name, FIELDS, NAMES};
 use super::{line, Refusal};
 use crate::decimal::{digits, NumberError, Writer};
 
-/// Room for the longest text of [`write_all`]: each line may be as long as the longest.
+/// The longest text of [`write_all`]: each line may be as long as the longest.
 pub const ALL_MAX: usize = FIELDS * "tx_heartbeat_errors 18446744073709551615\n".len();
 
 /// New values for some statistics. C lends the memory, so the layout is C's.

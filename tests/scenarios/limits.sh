@@ -44,7 +44,7 @@ claim "each namespace has its own share"
 quiet_ns n2
 n2 "$ipt" -A INPUT -m pktstat --period 100 --samples 20
 
-claim "what is deleted makes room"
+claim "what is deleted no longer counts"
 n1 "$ipt" -D INPUT -m pktstat --period 100 --samples 20 --id 0
 n1 "$ipt" -A INPUT -m pktstat --period 100 --samples 20 --name fourth
 exists fourth

@@ -158,7 +158,7 @@ tunnel() {
 		ip -n $end link del tunnel 2>/dev/null || true
 		ip -n $end link add tunnel type "$@" local "$here" remote "$there"
 		ip -n $end addr add "$inner" dev tunnel
-		# With room for what is around: nothing goes in fragments, which are packets to one end only.
+		# With some bytes for what is around: nothing goes in fragments, which are packets to one end only.
 		ip -n $end link set tunnel mtu 1400 up
 	done
 }

@@ -623,7 +623,7 @@ int main(int argc, char **argv)
 	other = argv[optind + 1];
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	/* Room for the longest text, and behind it a page that is not there. */
+	/* Space for the longest text, and behind it a page that is not there. */
 	text = mmap(NULL, 3 * TEXT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (text == MAP_FAILED || mprotect(text + 2 * TEXT_MAX, TEXT_MAX, PROT_NONE))
 		die("mmap: %m");

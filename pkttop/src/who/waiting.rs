@@ -33,8 +33,8 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// By how many packets more were captured than the rule can have matched; what is negative is
-    /// room for others.
+    /// By how many packets more were captured than the rule can have matched; where it is
+    /// negative, others may be of this window.
     fn excess(&self, above: Above) -> i64 {
         let matched = self.row.map_or(0, |row| above.matched(&row));
         (self.packets.len() as i64).saturating_sub_unsigned(matched)
@@ -250,7 +250,7 @@ mod tests {
             all(&mut waiting),
             [(100, vec![150, 199, 199]), (200, vec![250])]
         );
-        // The window after has no row at all; there is room for one.
+        // The window after has no row at all; one packet more may be of the first.
         waiting.row(row(100, 1));
         waiting.packet(packet(201));
         waiting.packet(packet(202));
