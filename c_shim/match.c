@@ -444,20 +444,21 @@ static struct pernet_operations pktstat_net_ops = {
 	.size	= sizeof(struct pktstat_net),
 };
 
+/* What Rust, and the rules of both revisions, take for granted. */
+static_assert(offsetof(struct xt_action_param, matchinfo) ==
+	      PKTSTAT_PAR_MATCHINFO);
+static_assert(offsetof(struct sk_buff, len) <= U32_MAX);
+static_assert(sizeof_field(struct sk_buff, end) == sizeof(u32));
+static_assert(offsetof(struct skb_shared_info, gso_size) ==
+	      PKTSTAT_INFO_GSO_SIZE);
+static_assert(XT_PKTSTAT_REVISION == 1);
+static_assert(XT_PKTSTAT_FLAG_WIRE == 1);
+static_assert(offsetof(struct xt_pktstat_info1, flags) ==
+	      offsetof(struct xt_pktstat_info0, flags));
+
 static int __init pktstat_init(void)
 {
 	int err;
-
-	BUILD_BUG_ON(offsetof(struct xt_action_param, matchinfo) !=
-		     PKTSTAT_PAR_MATCHINFO);
-	BUILD_BUG_ON(offsetof(struct sk_buff, len) > U32_MAX);
-	BUILD_BUG_ON(XT_PKTSTAT_REVISION != 1);
-	BUILD_BUG_ON(XT_PKTSTAT_FLAG_WIRE != 1);
-	BUILD_BUG_ON(offsetof(struct xt_pktstat_info1, flags) !=
-		     offsetof(struct xt_pktstat_info0, flags));
-	BUILD_BUG_ON(sizeof_field(struct sk_buff, end) != sizeof(u32));
-	BUILD_BUG_ON(offsetof(struct skb_shared_info, gso_size) !=
-		     PKTSTAT_INFO_GSO_SIZE);
 
 	err = pktstat_work_init();
 	if (err)
