@@ -15,10 +15,11 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use xt_pktstat::stat::clock::{Clock, Moment, RealTime};
-use xt_pktstat::stat::collector::{self, fifo_windows, unread_windows, Collector, Host};
+use xt_pktstat::stat::collector::{self, fifo_windows, unread_windows, Collector};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::delivery::{Delivery, ROWS, TEXT};
 use xt_pktstat::stat::drain::{Cursor, BATCH};
+use xt_pktstat::stat::host::Host;
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::window::{Time, Window};

@@ -18,6 +18,7 @@ use crate::stat::cpu::{self, CpuCounter};
 use crate::stat::drain::{Cpus, Cursor};
 use crate::stat::fifo::Slot;
 use crate::stat::gate::Gate;
+use crate::stat::host;
 use crate::stat::ring::{Closed, Position, Taken};
 use crate::stat::threshold::{Reports, Share, Threshold};
 use crate::stat::window::{Time, Window};
@@ -71,7 +72,7 @@ impl cpu::Timer for Deferred {
 /// The kernel, to the collector.
 struct Host;
 
-impl collector::Host for Host {
+impl host::Host for Host {
     fn now(&self) -> Time {
         CLOCK.now()
     }

@@ -9,9 +9,10 @@
 use super::cpu::{Shared, Timer};
 use super::drain::{behind, Cpus, Cursor, Drain, Totals};
 use super::fifo::Slot;
+use super::host::Host;
 use super::idle::{Idle, Look};
 use super::ring::{Closed, Position, Ring, Taken};
-use super::window::{Time, Window};
+use super::window::Window;
 use core::mem::size_of;
 use core::num::NonZeroU64;
 use core::ops::DerefMut;
@@ -42,28 +43,6 @@ pub fn memory(period_ns: NonZeroU64, samples: u32, cpus: u64) -> u64 {
         .wrapping_add(size_of::<Cursor>() as u64);
     let rings = rings.saturating_mul(size_of::<Closed>() as u64);
     rings.saturating_add(cpus.saturating_mul(each))
-}
-
-/// What a collector needs of where it runs. Where nobody can say whether packets have left, a counter
-/// is never idle: the last three can stay as they are.
-pub trait Host {
-    /// The wall clock.
-    fn now(&self) -> Time;
-    /// Lets others run, if they want to.
-    fn pause(&self);
-    /// The ticks of the fast path.
-    fn ticks(&self) -> u64 {
-        0
-    }
-    /// The packets that are being counted now, for [`Host::have_left`].
-    fn packets_now(&self) -> u64 {
-        0
-    }
-    /// Whether all of them have been counted, and are seen by loads after this. May be false longer
-    /// than it need be.
-    fn have_left(&self, _packets: u64) -> bool {
-        false
-    }
 }
 
 /// What was collected of a counter, and what of it `data`'s readers have had. `Cursors`: one for

@@ -2,7 +2,7 @@
 //! Whether anything can have been counted since the last look at the CPUs. Where nothing comes, a
 //! read need not look at all of them.
 
-use super::collector::Host;
+use super::host::Host;
 use super::wake::WakeRequest;
 
 /// How sure it is that nothing was counted.

@@ -16,6 +16,7 @@ pub mod delivery;
 pub mod drain;
 pub mod fifo;
 pub mod gate;
+pub mod host;
 pub mod idle;
 pub mod ring;
 pub mod tally;
