@@ -68,7 +68,7 @@ fn cpu<Lock: Exclusive<Reports>>(shared: &Shared<Nobody<Lock>>) -> Cpu<'_, Lock>
     CpuCounter::new(Window::default(), slots, shared)
 }
 
-/// What the fast path does, an instruction after the other: `src/module/matching.rs` has it in
+/// What the fast path does, an instruction after the other: `src/module/fast_path.rs` has it in
 /// assembler.
 fn packet(cpu: &Cpu<'_, Alone>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) -> bool {
     let (tally, share): (&Tally, &Share) = (cpu.tally(), cpu.share());

@@ -10,7 +10,7 @@ use super::cpu::{Shared, Timer};
 use super::drain::{behind, Cpus, Cursor, Drain, Totals};
 use super::fifo::Slot;
 use super::host::Host;
-use super::idle::{Idle, Look};
+use super::idle::Idle;
 use super::ring::{Closed, Position, Ring, Taken};
 use super::window::Window;
 use core::mem::size_of;
@@ -99,22 +99,32 @@ where
     ) {
         let now = Window::at(host.now(), shared.period_ns());
         if now != self.drain.now() {
-            self.collect(shared, cpus, host);
+            self.collect_at(now, shared, cpus, host);
         }
     }
 
     /// Collects what has closed by now. What was counted by now is in the totals.
     pub fn collect<T: Timer>(&mut self, shared: &Shared<T>, cpus: &impl Cpus, host: &impl Host) {
         let now = Window::at(host.now(), shared.period_ns());
-        let look = self.idle.before_look(shared.request(), host);
-        if look == Look::Needless {
+        self.collect_at(now, shared, cpus, host);
+    }
+
+    /// The same; `now` is the window of the time that was just read.
+    fn collect_at<T: Timer>(
+        &mut self,
+        now: Window,
+        shared: &Shared<T>,
+        cpus: &impl Cpus,
+        host: &impl Host,
+    ) {
+        if !self.idle.before_look(shared.request(), host) {
             return self.drain.set_now(now);
         }
         let is_changed = self.drain.look(cpus, &mut self.cursors, now);
         self.take(cpus, host);
         let found_nothing = !is_changed && self.drain.next().is_none();
         self.idle
-            .after_look(look, found_nothing, shared.request(), host, |ticks| {
+            .after_look(found_nothing, shared.request(), host, |ticks| {
                 let ticks = shared.ticks_of_tallies(ticks);
                 cpus.each().any(|cpu| cpu.tally().is_in_time(ticks))
             });

@@ -24,19 +24,10 @@ pub enum Idle {
     Requested,
     /// None was at a look; those that were let in before, as [`Host::packets_now`] has it, may count.
     Leaving(u64),
+    /// They have left: the next look is the last one, if it finds nothing.
+    Left,
     /// Nothing was, as long as the request is set.
     Yes,
-}
-
-/// What is known before a look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Look {
-    /// It would find nothing.
-    Needless,
-    /// It may find something.
-    Needed,
-    /// The same, but it is the last one that does, if it finds nothing.
-    Last,
 }
 
 impl Idle {
@@ -47,25 +38,22 @@ impl Idle {
         }
     }
 
-    /// What a look can find.
-    pub fn before_look(&mut self, request: &WakeRequest, host: &impl Host) -> Look {
-        match *self {
-            Self::No => Look::Needed,
-            _ if !request.is_set() => {
-                *self = Self::No;
-                Look::Needed
-            }
-            Self::Leaving(packets) if host.have_left(packets) => Look::Last,
-            Self::Yes => Look::Needless,
-            Self::Requested | Self::Leaving(_) => Look::Needed,
+    /// Whether a look can find anything. Where it can, look, and call [`Idle::after_look`].
+    pub fn before_look(&mut self, request: &WakeRequest, host: &impl Host) -> bool {
+        if !request.is_set() {
+            *self = Self::No;
         }
+        match *self {
+            Self::Leaving(packets) if host.have_left(packets) => *self = Self::Left,
+            _ => {}
+        }
+        !matches!(self, Self::Yes)
     }
 
     /// After a look. `found_nothing`: no CPU had counted since the one before, and nothing is to be
     /// taken when a window ends. `is_any_fast`: whether a CPU's fast path is allowed at these ticks.
     pub fn after_look(
         &mut self,
-        look: Look,
         found_nothing: bool,
         request: &WakeRequest,
         host: &impl Host,
@@ -78,7 +66,7 @@ impl Idle {
                 Self::Requested
             }
             Self::Requested if !is_any_fast(host.ticks()) => Self::Leaving(host.packets_now()),
-            _ if look == Look::Last => Self::Yes,
+            Self::Left => Self::Yes,
             same => same,
         };
     }

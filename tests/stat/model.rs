@@ -534,7 +534,7 @@ impl Machine {
     }
 
     /// The next instruction of a task's packet, on whatever CPU the task is now: what the asm of
-    /// src/module/matching.rs does.
+    /// src/module/fast_path.rs does.
     fn advance(&self, task: usize, cpu: usize, bytes: u64) {
         let cpu = cpu % self.cpus.len();
         let tally = self.cpus[cpu].tally();

@@ -5,7 +5,8 @@
  *
  * Sends exactly FRAMES datagrams of PAYLOAD bytes (with -g: FRAMES calls of one GSO super-packet),
  * in bursts of BURST, one each -i US, the first one -o US after the next multiple of NS of the
- * realtime clock; without -i each of them. Prints for each burst when it began and ended, ns since the epoch, and its size.
+ * realtime clock; without -i each of them. Prints for each burst when it began and ended, ns since
+ * the epoch, and its size.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
