@@ -232,14 +232,21 @@ static __always_inline bool count(void *block, u64 frames, u64 bytes,
 	return is_match;
 }
 
+/* With --wire or --above. What a rule does not ask for costs it nothing. */
+static __always_inline bool count_shifted(void *block, u64 frames, u64 bytes,
+					  bool is_above)
+{
+	if (is_above)
+		return count(block, frames, bytes, true, true);
+	return count(block, frames, bytes, true, false);
+}
+
 static bool add_segments(void *block, u64 frames, u64 bytes, bool is_above)
 {
 	if (frames > PKTSTAT_RECENT_FRAMES_MAX)
 		return count_slowly(block, frames, bytes, true, is_above,
 				    false);
-	if (is_above)
-		return count(block, frames, bytes, true, true);
-	return count(block, frames, bytes, true, false);
+	return count_shifted(block, frames, bytes, is_above);
 }
 #else
 static bool add_segments(void *block, u64 frames, u64 bytes, bool is_above)
@@ -339,7 +346,6 @@ static void pktstat_mt_destroy0(const struct xt_mtdtor_param *par)
 }
 
 #ifdef CONFIG_ARM64
-/* Three fast paths: what a rule does not ask for costs it nothing. */
 static __always_inline bool count_packet(const struct sk_buff *skb,
 					 u64 counter, u32 flags)
 {
@@ -350,9 +356,7 @@ static __always_inline bool count_packet(const struct sk_buff *skb,
 	if (flags & XT_PKTSTAT_FLAG_WIRE && skb_is_gso(skb))
 		return pktstat_shim_count_segments(skb, block,
 						   flags & FLAGS_ABOVE);
-	if (flags & FLAGS_ABOVE)
-		return count(block, 1, skb->len, true, true);
-	return count(block, 1, skb->len, true, false);
+	return count_shifted(block, 1, skb->len, flags & FLAGS_ABOVE);
 }
 
 static notrace bool pktstat_mt1(const struct sk_buff *skb,

@@ -56,7 +56,7 @@ fn collector() -> Counter {
 
 #[test]
 fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
-    let clock = clock();
+    let clock = clock(0);
     let shared = Shared::new(PERIOD_NS, false, Wanted::default());
     let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
     let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
@@ -88,7 +88,7 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
 #[test]
 fn the_collector_is_wanted_when_half_of_a_fifo_is_full() {
     const FIFO: u64 = 8;
-    let clock = clock();
+    let clock = clock(0);
     let shared = Shared::new(PERIOD_NS, false, Wanted::default());
     let slots: Vec<Slot> = (0..=FIFO).map(|_| Slot::default()).collect();
     let cpus = [CpuCounter::new(Window::default(), slots, &shared)];

@@ -8,13 +8,17 @@
 
 #![cfg(not(pktstat_loom))]
 
+#[path = "stat/ticks.rs"]
+mod ticks;
+
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Real};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use ticks::{clock, Unasked};
 use xt_pktstat::row::Row;
-use xt_pktstat::stat::clock::{Clock, Line, Moment, RealTime};
+use xt_pktstat::stat::clock::{Clock, Moment};
 use xt_pktstat::stat::collector::{unread_windows, Standing};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::delivery::{self, Delivery};
@@ -54,15 +58,6 @@ type Collector = xt_pktstat::stat::collector::Collector<Vec<Cursor>, Vec<Closed>
 type Shared = Arc<cpu::Shared<Wanted>>;
 type Cpu = CpuCounter<Vec<Slot>, Shared>;
 
-/// A clock that is never asked.
-struct Unasked;
-
-impl RealTime for Unasked {
-    fn now_ns(&self) -> u64 {
-        panic!("asked for the time")
-    }
-}
-
 struct Counter {
     began: Instant,
     clock: Clock<Unasked>,
@@ -93,16 +88,6 @@ fn time(ns: u64) -> Time {
 
 impl Counter {
     fn new() -> Self {
-        // A tick is a ns.
-        let clock = Clock::new(Unasked);
-        clock.set(Line {
-            base_ns: START_NS,
-            mult: 1 << 20,
-            shift: 20,
-            khz: 1_000_000,
-            goes_by_ticks: true,
-            ..Line::default()
-        });
         let shared = Shared::new(cpu::Shared::new(PERIOD_NS, false, Wanted::default()));
         let window = Window::at(time(START_NS), PERIOD_NS);
         let cpu = |_| {
@@ -111,7 +96,7 @@ impl Counter {
         };
         Self {
             began: Instant::now(),
-            clock,
+            clock: clock(START_NS),
             cpus: (0..CPUS).map(cpu).collect(),
             collector: Mutex::new(Collector::new(
                 vec![Cursor::default(); CPUS as usize],

@@ -100,7 +100,7 @@ struct Carried {
 }
 
 fn check(cpus: usize, most: u64, unit: Unit, arrivals: &[Arrival]) -> Result<(), TestCaseError> {
-    let clock = clock();
+    let clock = clock(0);
     let shared = shared(most, unit, cpus, Alone::default());
     let each: Vec<_> = (0..cpus).map(|_| cpu(&shared)).collect();
     let mut windows: HashMap<u64, Carried> = HashMap::new();
@@ -142,7 +142,7 @@ fn check(cpus: usize, most: u64, unit: Unit, arrivals: &[Arrival]) -> Result<(),
 
 #[test]
 fn the_first_packet_above_is_the_first_to_match() {
-    let clock = clock();
+    let clock = clock(0);
     let shared = shared(1_000, Unit::Bits, 2, Alone::default());
     let cpu = cpu(&shared);
     let packets = [
@@ -160,7 +160,7 @@ fn the_first_packet_above_is_the_first_to_match() {
 
 #[test]
 fn a_packet_that_crosses_it_as_the_window_ends_counts_in_the_next_one() {
-    let clock = clock();
+    let clock = clock(0);
     let shared = shared(1_000, Unit::Bits, 1, Alone::default());
     let cpu = cpu(&shared);
     assert!(!packet(&cpu, &clock, 10, 900));
@@ -174,7 +174,7 @@ fn a_packet_that_crosses_it_as_the_window_ends_counts_in_the_next_one() {
 
 #[test]
 fn small_counts_need_no_report() {
-    let clock = clock();
+    let clock = clock(0);
     let shared = shared(16 * 48 * 100, Unit::Bits, 48, Unused);
     for _ in 0..48 {
         let cpu = cpu(&shared);

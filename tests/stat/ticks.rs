@@ -12,10 +12,11 @@ impl RealTime for Unasked {
     }
 }
 
-/// A tick is a ns.
-pub fn clock() -> Clock<Unasked> {
+/// A tick is a ns, and the first one is at `base_ns`.
+pub fn clock(base_ns: u64) -> Clock<Unasked> {
     let clock = Clock::new(Unasked);
     clock.set(Line {
+        base_ns,
         mult: 1 << 20,
         shift: 20,
         khz: 1_000_000,
