@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-vm-all test-vm-others test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -74,9 +74,9 @@ shell: ## a prompt in such a VM, with everything loaded
 # What `make test` runs is all that fits; the rest says why it does not.
 test: ## set up and run the tests that fit 30 minutes on 2 cores
 	@tests/setup $(TOOLS_NEED) $(DEB_NEEDS)
-	@$(MAKE) --no-print-directory test-host lint test-vm test-tools
-	@# Neither keeps two CPUs busy: downloads and dpkg, one guest of one CPU.
-	@$(MAKE) --no-print-directory -j2 test-iptables test-deb SUITES=bookworm
+	@$(MAKE) --no-print-directory test-host lint test-vm build/pkttop
+	@# None of them keeps two CPUs busy: terminals, guests, downloads and dpkg.
+	@$(MAKE) --no-print-directory -j2 test-tools test-iptables test-deb SUITES=bookworm
 
 test-fresh: ## what the README tells a newcomer to type, in new roots where nothing is installed
 	@tests/fresh
@@ -95,12 +95,18 @@ vm-6.12-arm64:
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	@tests/vm/arm64
 
-test-vm: ## the scenarios, on Debian's 6.12 and 6.1
+test-vm: ## the scenarios on Debian's 6.12; beside them on its 6.1, in one variant each, and what else boots
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
 	@tests/configs
 	@tests/vm/selftest
-	@tests/vm/run_parallel 6.12 6.1 -- all
+	@$(MAKE) --no-print-directory -k -j2 test-vm-all test-vm-others
+
+test-vm-all:
+	@tests/vm/run -k 6.12 all
+
+test-vm-others:
+	@tests/vm/run -k 6.1 each
 	@tests/vm/run -k 6.12 -l servers servers
 	@$(call conservation,15)
 	@tests/iptables_test
@@ -129,7 +135,7 @@ lab-short: extension
 
 # The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
 # what ended red is run alone, and there is no need to run all at once.
-lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS= LONG=1
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS=all LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
 	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan lab-races lab-hostile lab-kcsan
@@ -144,7 +150,7 @@ lab-planted: lab-ready
 	@tests/lab/selftest
 
 lab-kasan lab-rt lab-kcsan: lab-%: lab-ready
-	@tests/vm/run_parallel $* -- $(or $(SCENARIOS),all)
+	@LAB=$* tests/lab/run $(or $(SCENARIOS),each)
 
 # What goes against the module: races, allocations that fail, 32-bit programs. All of it, but on
 # this kernel xt_recent is no module.
