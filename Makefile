@@ -95,7 +95,7 @@ vm-6.12-arm64:
 	@tests/setup gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	@tests/vm/arm64
 
-test-vm: ## the scenarios on Debian's 6.12; beside them on its 6.1, in one variant each, and what else boots
+test-vm: ## the scenarios on Debian's 6.12 and, in one variant each, on its 6.1; and what else boots
 	@tests/setup
 	@$(MAKE) --no-print-directory vm-6.12 vm-6.1
 	@tests/configs
