@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Every rule that a document tells people to type is accepted on a server: its options are what
-//! the match takes, and its memory is what `max_memory` allows, as loaded, on 256 CPUs.
+//! the match takes, and its memory is what `max_memory` allows, as loaded, on 256 CPUs. And what
+//! that memory is.
 
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::Path;
 use xt_pktstat::rule::{parse_name, parse_period, parse_samples};
 use xt_pktstat::stat::collector;
+use xt_pktstat::stat::drain::Cursor;
+use xt_pktstat::stat::fifo::Slot;
+use xt_pktstat::stat::ring::Closed;
 
 const CPUS: u64 = 256;
 const MAX_MEMORY: u64 = 64 << 20;
@@ -23,6 +27,31 @@ fn a_hundred_thousand_windows_take_less_than_8_mib_on_any_machine() {
     let period_ns = NonZeroU64::new(100_000).expect("not zero");
     for cpus in [2, 48, 256] {
         assert!(memory(period_ns, 100_000, cpus) < 8 << 20, "{cpus} CPUs");
+    }
+}
+
+#[test]
+fn a_cpu_holds_20_ms_of_windows_and_64_at_least_and_no_more_than_samples() {
+    for (period_ns, samples, windows) in [
+        (1_000, 100_000, 20_000),
+        (100_000, 100_000, 200),
+        (30_000, 100_000, 667),
+        (1_000_000, 100_000, 64),
+        (1_000, 300, 300),
+        (1_000_000, 20, 20),
+    ] {
+        let period_ns = NonZeroU64::new(period_ns).expect("not zero");
+        assert_eq!(collector::fifo_windows(period_ns, samples), windows);
+        assert_eq!(collector::unread_windows(samples), samples as usize + 1);
+        // One of a FIFO's slots is always free.
+        let rings = (2 * u64::from(samples) + 1) * size_of::<Closed>() as u64;
+        let cpu = (u64::from(windows) + 1) * size_of::<Slot>() as u64 + size_of::<Cursor>() as u64;
+        for cpus in [1, 256] {
+            assert_eq!(
+                collector::memory(period_ns, samples, cpus),
+                rings + cpus * cpu
+            );
+        }
     }
 }
 
