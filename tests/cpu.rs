@@ -19,13 +19,15 @@ use xt_pktstat::sync::Ordering;
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
-/// How often the collector was wanted.
+/// How often the collector was wanted, and when the timer was set last.
 #[derive(Default)]
-struct Wanted(Cell<u32>);
+struct Wanted(Cell<u32>, Cell<Option<u64>>);
 
 impl Timer for Wanted {
     type Lock = std::convert::Infallible;
-    fn start(&self, _in_ns: u64) {}
+    fn start(&self, in_ns: u64) {
+        self.1.set(Some(in_ns));
+    }
     fn collect(&self) {
         self.0.set(self.0.get() + 1);
     }
@@ -125,4 +127,39 @@ fn the_collector_is_wanted_when_half_of_a_fifo_is_full() {
     }
     // Twice a FIFO at most.
     assert!((FIFO..=2 * FIFO).contains(&wanted.into()), "{wanted}");
+}
+
+#[test]
+fn ticks_of_a_counter_with_wire_are_half_of_their_range_away() {
+    let plain = Shared::new(PERIOD_NS, false, Wanted::default());
+    let wire = Shared::new(PERIOD_NS, true, Wanted::default());
+    for ticks in [0, 7, 1 << 63, u64::MAX] {
+        assert_eq!(plain.ticks_of_tallies(ticks), ticks);
+        assert_eq!(wire.ticks_of_tallies(ticks), ticks.wrapping_add(1 << 63));
+    }
+}
+
+#[test]
+fn what_comes_after_its_window_was_read_is_a_row_of_the_open_one() {
+    let clock = clock(0);
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
+    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
+    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let cpus = &cpus[..];
+    cpus[0].count_packet(&clock, clock.moment(100), 40);
+
+    // A reader has the row of that window, as another one gives it back.
+    let mut collector = collector();
+    let mut rows = [Taken::default(); 4];
+    collector.collect(&shared, &cpus, &At(1_200));
+    assert_eq!(collector.take_rows(None, &mut rows), 1);
+    let last = Some(rows[0].window);
+    collector.give_back(&rows[..1]);
+
+    assert!(!collector.poll_data(&shared, &cpus, &At(1_300), last));
+    assert_eq!(shared.timer().1.get(), Some(700), "the end of the next one");
+    assert_eq!(collector.take_rows(last, &mut rows), 0);
+    assert!(collector.poll_data(&shared, &cpus, &At(2_000), last));
+    assert_eq!(collector.take_rows(last, &mut rows), 1);
+    assert_eq!(rows[0].row(PERIOD_NS).timestamp_ns, 1_000);
 }

@@ -20,6 +20,9 @@ fn open() -> Open {
 
 #[test]
 fn it_takes_as_many_rows_as_are_sure_to_fit() {
+    let most = u64::MAX;
+    let longest = format!("# clock set back\n# merged {most}\n{most} {most} {most}\n");
+    assert_eq!(LINES_MAX, longest.len());
     for (size, rows) in [
         (1, 1),
         (LINES_MAX - 1, 1),
