@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use ticks::clock;
 use xt_pktstat::stat::collector::{unread_windows, Collector};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
-use xt_pktstat::stat::drain::Cursor;
+use xt_pktstat::stat::drain::{Cpus, Cursor};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::host::Host;
 use xt_pktstat::stat::ring::{Closed, Taken};
@@ -33,7 +33,7 @@ impl Timer for Wanted {
     }
 }
 
-/// When it is.
+/// When it is, and packets leave at once.
 struct At(u64);
 
 impl Host for At {
@@ -44,6 +44,29 @@ impl Host for At {
         }
     }
     fn pause(&self) {}
+    fn ticks(&self) -> u64 {
+        self.0
+    }
+    fn have_left(&self, _packets: u64) -> bool {
+        true
+    }
+}
+
+type Cpu<'a> = CpuCounter<Vec<Slot>, &'a Shared<Wanted>>;
+
+/// CPUs, and how often all of them were looked at.
+struct Looked<'a>(&'a [Cpu<'a>], Cell<u32>);
+
+impl<'a> Cpus for Looked<'a> {
+    type Slots = Vec<Slot>;
+    type Link = &'a Shared<Wanted>;
+    fn each(&self) -> impl Iterator<Item = &Cpu<'a>> {
+        self.1.set(self.1.get() + 1);
+        self.0.iter()
+    }
+    fn get(&self, number: usize) -> Option<&Cpu<'a>> {
+        self.0.get(number)
+    }
 }
 
 type Counter = Collector<Vec<Cursor>, Vec<Closed>>;
@@ -162,4 +185,49 @@ fn what_comes_after_its_window_was_read_is_a_row_of_the_open_one() {
     assert!(collector.poll_data(&shared, &cpus, &At(2_000), last));
     assert_eq!(collector.take_rows(last, &mut rows), 1);
     assert_eq!(rows[0].row(PERIOD_NS).timestamp_ns, 1_000);
+}
+
+#[test]
+fn a_read_looks_at_no_cpu_twice_in_a_window_nor_for_long_where_nothing_comes() {
+    let clock = clock(0);
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
+    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
+    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let cpus = Looked(&cpus, Cell::new(0));
+    let count = |now_ns| cpus.0[0].count_packet(&clock, clock.moment(now_ns), 40);
+    let mut collector = collector();
+    let mut rows = [Taken::default(); 4];
+    let mut read = |collector: &mut Counter, now_ns, last| {
+        let before = cpus.1.get();
+        collector.collect_ended(&shared, &cpus, &At(now_ns));
+        let count = collector.take_rows(last, &mut rows);
+        (count, cpus.1.get() != before, rows[0])
+    };
+
+    count(100);
+    let (rows, is_looked, first) = read(&mut collector, 1_200, None);
+    assert_eq!((rows, is_looked), (1, true));
+    let last = Some(first.window);
+    let (rows, is_looked, _) = read(&mut collector, 1_300, last);
+    assert_eq!((rows, is_looked), (0, false), "the same window");
+
+    let mut looks = 0;
+    for now_ns in (2_200..9_000).step_by(1_000) {
+        let (rows, is_looked, _) = read(&mut collector, now_ns, last);
+        assert_eq!(rows, 0);
+        looks += u32::from(is_looked);
+    }
+    assert_eq!(looks, 3, "nothing comes");
+    // What is given back is ready when the window after the reader's last one has ended.
+    collector.give_back(&[first]);
+    let last = Some(Window::at(At(9_000).now(), PERIOD_NS));
+    assert_eq!(read(&mut collector, 10_200, last).0, 0);
+    let (rows, is_looked, row) = read(&mut collector, 11_200, last);
+    assert_eq!((rows, is_looked), (1, false));
+
+    let last = Some(row.window);
+    count(11_300);
+    let (rows, is_looked, row) = read(&mut collector, 12_200, last);
+    assert_eq!((rows, is_looked), (1, true), "it comes again");
+    assert_eq!(row.row(PERIOD_NS).timestamp_ns, 11_000);
 }
