@@ -231,3 +231,56 @@ fn a_read_looks_at_no_cpu_twice_in_a_window_nor_for_long_where_nothing_comes() {
     assert_eq!((rows, is_looked), (1, true), "it comes again");
     assert_eq!(row.row(PERIOD_NS).timestamp_ns, 11_000);
 }
+
+/// As [`At`], where nobody knows whether packets have left.
+struct AtUnknown(u64);
+
+impl Host for AtUnknown {
+    fn now(&self) -> Time {
+        At(self.0).now()
+    }
+    fn pause(&self) {}
+}
+
+#[test]
+fn where_nobody_knows_whether_packets_have_left_each_read_looks() {
+    let clock = clock(0);
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
+    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
+    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let cpus = Looked(&cpus, Cell::new(0));
+    cpus.0[0].count_packet(&clock, clock.moment(100), 40);
+    let mut collector = collector();
+    for now_ns in (1_200..20_000).step_by(1_000) {
+        let before = cpus.1.get();
+        collector.collect_ended(&shared, &cpus, &AtUnknown(now_ns));
+        assert_ne!(cpus.1.get(), before);
+    }
+}
+
+#[test]
+fn a_poller_that_has_a_row_is_woken_for_the_next_one() {
+    let clock = clock(0);
+    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
+    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
+    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let cpus = &cpus[..];
+    let mut collector = collector();
+    let history = collector.oldest();
+    let mut now_ns = 100;
+    for is_data in [true, false, true] {
+        cpus[0].count_packet(&clock, clock.moment(now_ns), 40);
+        now_ns += 1_000;
+        let host = At(now_ns);
+        assert!(if is_data {
+            collector.poll_data(&shared, &cpus, &host, None)
+        } else {
+            collector.poll_history(&shared, &cpus, &host, &history)
+        });
+        assert_eq!(shared.timer().1.take(), None, "nothing is counted yet");
+        now_ns += 1_000;
+        cpus[0].count_packet(&clock, clock.moment(now_ns), 40);
+        assert_eq!(shared.timer().1.take(), Some(900));
+        now_ns += 2_000;
+    }
+}
