@@ -275,7 +275,7 @@ where
         let returned = u64::from(self.returned.is_some());
         Standing {
             totals: self.drain.totals(&self.cursors),
-            queued: returned.wrapping_add(self.unread.len() as u64),
+            queued: returned.wrapping_add(self.unread.windows() as u64),
             merged: self.merged,
         }
     }

@@ -114,13 +114,8 @@ impl<Slots: DerefMut<Target = [Closed]>> Ring<Slots> {
     }
 
     /// How many windows it holds.
-    pub fn len(&self) -> usize {
+    pub fn windows(&self) -> usize {
         self.len
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// The place before the oldest window.
