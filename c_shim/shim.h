@@ -207,22 +207,6 @@ size_t pktstat_rs_status(void *counter, char *text, size_t size);
 
 /* kstat.c */
 
-#define PKTSTAT_FLOW_V4 4
-#define PKTSTAT_FLOW_V6 6
-
-/*
- * What is counted together, see src/kstat/flow.rs: words for the compiler,
- * which aligns them, and bytes for the C that fills them. Unused are zero.
- */
-struct pktstat_flow {
-	__u8 family;
-	__u8 protocol;
-	__u8 zero[6];
-	__u64 source[2];
-	__u64 destination[2];
-	__u64 device[2];
-};
-
 extern unsigned int pktstat_shim_kstat_entries;
 
 /* Packets go to `block`, a per-CPU allocation; once unhooked, until RCU says. */
@@ -231,9 +215,16 @@ void pktstat_shim_kstat_unhook(void);
 
 void pktstat_shim_random(void *to, size_t len);
 
-/* Interrupts off; `cpu` is this CPU's part of the block. */
-void pktstat_rs_kstat_packet(const void *cpu, const struct pktstat_flow *flow,
-			     __u32 bytes);
+/*
+ * Interrupts off; `cpu` is this CPU's part of the block. What is counted
+ * together is passed as words of its bytes: both addresses, as they stand in
+ * the packet, and the device's name.
+ */
+void pktstat_rs_kstat_v4(const void *cpu, __u8 protocol, __u64 addresses,
+			 __u64 name0, __u64 name1, __u32 bytes);
+void pktstat_rs_kstat_v6(const void *cpu, __u8 protocol, __u64 source0,
+			 __u64 source1, __u64 destination0, __u64 destination1,
+			 __u64 name0, __u64 name1, __u32 bytes);
 
 /* All that follows may sleep. */
 void *pktstat_rs_kstat_new(void);

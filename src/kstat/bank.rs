@@ -94,9 +94,32 @@ impl<M: Memory> Bank<M> {
     /// Counts a packet that has a placement of this bank's buffer.
     ///
     /// On the bank's CPU only, and nothing that may count a packet comes between its placement and this.
-    #[inline]
+    #[inline(always)]
     pub fn packet(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
-        match self.flows.value(flow) {
+        if let Some(ticket) = ticket {
+            return self.packet_with_ticket(*flow, ticket, bytes);
+        }
+        match self.flows.value_at_once(flow) {
+            Some(sent) => sent.packet(None, bytes),
+            None => self.look_further(*flow, None, bytes),
+        }
+    }
+
+    /// Not inlined: packets without a ticket would pay for the registers that this one needs. It takes
+    /// the flow by value: else they would have to have it in memory.
+    #[inline(never)]
+    fn packet_with_ticket(&mut self, flow: Flow, ticket: Ticket, bytes: u32) {
+        match self.flows.value_at_once(&flow) {
+            Some(sent) => sent.packet(Some(ticket), bytes),
+            None => self.look_further(flow, Some(ticket), bytes),
+        }
+    }
+
+    /// The same for a flow that is new, or not where it is looked for first, or does not fit.
+    #[cold]
+    #[inline(never)]
+    fn look_further(&mut self, flow: Flow, ticket: Option<Ticket>, bytes: u32) {
+        match self.flows.value(&flow) {
             Some(sent) => sent.packet(ticket, bytes),
             None => self.other.packet(ticket, bytes),
         }

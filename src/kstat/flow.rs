@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is counted together: protocol, source, destination, device.
 
-/// Bytes of a flow.
-pub const FLOW_SIZE: usize = 56;
 /// Bytes of a device name, with the closing NUL.
 pub const DEVICE_SIZE: usize = 16;
 
 /// The key of a row, as seven words, so that comparing and hashing it takes few instructions.
 ///
-/// In memory: family, protocol, six zeros, source, destination (an IPv4 address is the first
-/// four bytes of sixteen), device. `struct pktstat_flow` in c_shim says the same in C.
+/// The protocol's number, and above it a bit for IPv6; the device's name, in two; then source and
+/// destination as they stand in the packet, in one word or in four.
+///
+/// # Invariants
+///
+/// The last three words of an IPv4 flow are zero.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, Eq)]
-pub struct Flow([u64; FLOW_SIZE / 8]);
+pub struct Flow([u64; 7]);
+
+/// The bit of a flow's first word that only IPv6 has.
+const V6: u64 = 1 << 8;
 
 impl PartialEq for Flow {
     /// Word by word: derived, it is a call of `bcmp`, which the kernel compares bytes with.
-    #[inline]
+    #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        let pairs = self.0.iter().zip(&other.0);
-        pairs.fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
+        let [kind, n0, n1, a0, a1, a2, a3] = self.0;
+        let [its_kind, its_n0, its_n1, its_a0, its_a1, its_a2, its_a3] = other.0;
+        // Of two IPv4 flows the rest is zero.
+        kind == its_kind
+            && n0 == its_n0
+            && n1 == its_n1
+            && a0 == its_a0
+            && (!self.is_v6() || (a1 == its_a1 && a2 == its_a2 && a3 == its_a3))
     }
 }
 
@@ -33,50 +44,73 @@ pub enum Address {
 }
 
 impl Flow {
-    /// The family of an IPv4 flow; every other is IPv6.
-    pub const V4: u8 = 4;
-    /// The family of an IPv6 flow.
-    pub const V6: u8 = 6;
+    /// An IPv4 flow: source and destination, and the device's name, are words of those bytes.
+    #[inline(always)]
+    pub fn v4(protocol: u8, addresses: u64, [n0, n1]: [u64; 2]) -> Self {
+        // INVARIANT: they are zero.
+        Self([protocol.into(), n0, n1, addresses, 0, 0, 0])
+    }
 
-    /// A flow from its parts; tests and the tools' way to one, the kernel half gets it whole.
+    /// An IPv6 flow, in the same way.
+    #[inline(always)]
+    pub fn v6(protocol: u8, [a0, a1, a2, a3]: [u64; 4], [n0, n1]: [u64; 2]) -> Self {
+        Self([u64::from(protocol) | V6, n0, n1, a0, a1, a2, a3])
+    }
+
+    /// A flow from its parts, both addresses of one family; tests and the tools' way to one, the
+    /// kernel half has words.
     pub fn new(
         protocol: u8,
         source: Address,
         destination: Address,
         device: [u8; DEVICE_SIZE],
     ) -> Self {
-        let family = match source {
-            Address::V4(_) => Self::V4,
-            Address::V6(_) => Self::V6,
-        };
-        let [s0, s1] = words(source.padded());
-        let [d0, d1] = words(destination.padded());
-        let [n0, n1] = words(device);
-        let kind = u64::from_ne_bytes([family, protocol, 0, 0, 0, 0, 0, 0]);
-        Self([kind, s0, s1, d0, d1, n0, n1])
+        let device = words(device);
+        if let (Address::V4([a, b, c, d]), Address::V4([e, f, g, h])) = (source, destination) {
+            let addresses = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+            return Self::v4(protocol, addresses, device);
+        }
+        let [a0, a1] = words(source.padded());
+        let [a2, a3] = words(destination.padded());
+        Self::v6(protocol, [a0, a1, a2, a3], device)
+    }
+
+    #[inline(always)]
+    fn is_v6(&self) -> bool {
+        let [kind, ..] = self.0;
+        kind & V6 != 0
     }
 
     /// The protocol's number.
     pub fn protocol(&self) -> u8 {
-        let [_, protocol, ..] = self.kind();
-        protocol
+        let [kind, ..] = self.0;
+        // CAST: the number is the low byte.
+        kind as u8
     }
 
     /// Where it comes from.
     pub fn source(&self) -> Address {
-        let [_, s0, s1, ..] = self.0;
-        self.address(bytes([s0, s1]))
+        let [_, _, _, a0, a1, ..] = self.0;
+        if self.is_v6() {
+            return Address::V6(bytes([a0, a1]));
+        }
+        let [a, b, c, d, ..] = a0.to_ne_bytes();
+        Address::V4([a, b, c, d])
     }
 
     /// Where it goes to.
     pub fn destination(&self) -> Address {
-        let [_, _, _, d0, d1, ..] = self.0;
-        self.address(bytes([d0, d1]))
+        let [_, _, _, a0, _, a2, a3] = self.0;
+        if self.is_v6() {
+            return Address::V6(bytes([a2, a3]));
+        }
+        let [.., a, b, c, d] = a0.to_ne_bytes();
+        Address::V4([a, b, c, d])
     }
 
     /// The name of the device that sends it, NUL and what may stand behind it included.
     pub fn device(&self) -> [u8; DEVICE_SIZE] {
-        let [.., n0, n1] = self.0;
+        let [_, n0, n1, ..] = self.0;
         bytes([n0, n1])
     }
 
@@ -91,21 +125,9 @@ impl Flow {
                 *byte = 0;
             }
         }
-        let [kind, s0, s1, d0, d1, ..] = self.0;
-        let [n0, n1] = words(device);
-        Self([kind, s0, s1, d0, d1, n0, n1])
-    }
-
-    fn kind(&self) -> [u8; 8] {
-        let [kind, ..] = self.0;
-        kind.to_ne_bytes()
-    }
-
-    fn address(&self, padded: [u8; 16]) -> Address {
-        match (self.kind(), padded) {
-            ([Self::V4, ..], [a, b, c, d, ..]) => Address::V4([a, b, c, d]),
-            (_, padded) => Address::V6(padded),
-        }
+        let [kind, _, _, addresses @ ..] = self.0;
+        let ([n0, n1], [a0, a1, a2, a3]) = (words(device), addresses);
+        Self([kind, n0, n1, a0, a1, a2, a3])
     }
 }
 
@@ -134,25 +156,36 @@ fn bytes([first, second]: [u64; 2]) -> [u8; 16] {
 
 /// What the hash of a flow is keyed with, so that a sender cannot choose flows that collide.
 ///
-/// Random, and new at each start.
+/// # Invariants
+///
+/// The last word is odd.
 #[derive(Clone, Copy, Debug)]
-pub struct Secret(pub [u64; 9]);
+pub struct Secret([u64; 9]);
 
 impl Secret {
+    /// From random words, new at each start.
+    pub const fn new([k0, k1, k2, k3, k4, k5, k6, k7, last]: [u64; 9]) -> Self {
+        Self([k0, k1, k2, k3, k4, k5, k6, k7, last | 1])
+    }
+
     /// The hash of a flow.
     ///
     /// The sum of the products of keyed pairs (NH, of UMAC): for any two flows the chance that
-    /// they agree is 2^-64 over the choice of the secret. A last product spreads it, so that
-    /// the low bits are as good as the high ones.
-    #[inline]
+    /// they agree is 2^-64 over the choice of the secret, for those of different families too, whose
+    /// first words differ. A last product spreads it, so that the low bits are as good as the
+    /// high ones.
+    #[inline(always)]
     pub fn hash(&self, flow: &Flow) -> u64 {
         let [k0, k1, k2, k3, k4, k5, k6, k7, last] = self.0;
-        let [w0, w1, w2, w3, w4, w5, w6] = flow.0;
-        let sum = product(w0.wrapping_add(k0), w1.wrapping_add(k1))
-            .wrapping_add(product(w2.wrapping_add(k2), w3.wrapping_add(k3)))
-            .wrapping_add(product(w4.wrapping_add(k4), w5.wrapping_add(k5)))
-            .wrapping_add(product(w6.wrapping_add(k6), k7));
-        let spread = product(low(sum) ^ high(sum), last | 1);
+        let [kind, n0, n1, a0, a1, a2, a3] = flow.0;
+        let mut sum = product(kind.wrapping_add(k0), n0.wrapping_add(k1))
+            .wrapping_add(product(n1.wrapping_add(k2), a0.wrapping_add(k3)));
+        if flow.is_v6() {
+            sum = sum
+                .wrapping_add(product(a1.wrapping_add(k4), a2.wrapping_add(k5)))
+                .wrapping_add(product(a3.wrapping_add(k6), k7));
+        }
+        let spread = product(low(sum) ^ high(sum), last);
         low(spread) ^ high(spread)
     }
 }
@@ -193,7 +226,7 @@ pub(super) mod tests {
         Flow::new(17, Address::V4([10, 9, 0, 1]), to, name(b"eth0", 0))
     }
 
-    pub const SECRET: Secret = Secret([
+    pub const SECRET: Secret = Secret::new([
         0x9e37_79b9_7f4a_7c15,
         0xbf58_476d_1ce4_e5b9,
         0x94d0_49bb_1331_11eb,
@@ -260,20 +293,25 @@ pub(super) mod tests {
     fn small_sums_and_an_even_last_word_spread_too() {
         for last in [0, 1] {
             // The sum is below 2^64, and another for each destination.
-            let secret = Secret([0, 0, 1, 0, 0, 0, 0, 0, last]);
+            let secret = Secret::new([0, 0, 1, 0, 0, 0, 0, 0, last]);
             let hashes: HashSet<u64> = (0..4096).map(|n| secret.hash(&flow(n))).collect();
             assert_eq!(hashes.len(), 4096);
         }
     }
 
     #[test]
-    fn every_word_reaches_the_hash() {
-        let flow = flow(7);
-        for word in 0..7 {
-            for bit in 0..64 {
-                let mut other = flow;
-                other.0[word] ^= 1 << bit;
-                assert_ne!(SECRET.hash(&flow), SECRET.hash(&other), "{word} {bit}");
+    fn every_word_reaches_the_hash_and_the_comparison() {
+        let v4 = flow(7);
+        let from = Address::V6([7; 16]);
+        let v6 = Flow::new(17, from, from, name(b"eth0", 0));
+        for (flow, words) in [(v4, 4), (v6, 7)] {
+            for word in 0..words {
+                for bit in 0..64 {
+                    let mut other = flow;
+                    other.0[word] ^= 1 << bit;
+                    assert_ne!(flow, other, "{word} {bit}");
+                    assert_ne!(SECRET.hash(&flow), SECRET.hash(&other), "{word} {bit}");
+                }
             }
         }
     }

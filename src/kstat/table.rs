@@ -20,12 +20,18 @@ pub struct FlowRow<T> {
     pub value: T,
 }
 
-/// A slot of the index: 0 where it is free, else the row's number from 1 on in the low bits, and
-/// above them bits of its hash, so that a look at the row is seldom in vain.
+/// A slot of the index: 0 where it is free, else the row's number xor the [`mark`] of its flow. With
+/// the mark of another flow that is hardly ever the number of a row.
 pub type IndexSlot = u32;
 
-const NUMBER_BITS: u32 = 21;
-const NUMBER: IndexSlot = (1 << NUMBER_BITS) - 1;
+/// The high half of a hash, whose low bits say which slot. The highest bit is set, which no number has: so a
+/// slot that is taken is not 0, and a free one leads to no row.
+#[inline(always)]
+fn mark(hash: u64) -> IndexSlot {
+    // CAST: 32 bits are left.
+    (hash >> 32) as IndexSlot | 1 << 31
+}
+
 /// Slots looked at for one flow. The index is at most half full: with a secret hash, about one
 /// search in 10^11 would need more, and then its flow counts as one that does not fit.
 const PROBES: usize = 128;
@@ -83,18 +89,25 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
         moved.map(|moved| *self = moved).is_some()
     }
 
+    /// The value of a flow that is where it is looked for first, as nearly all are.
+    #[inline(always)]
+    pub fn value_at_once(&mut self, flow: &Flow) -> Option<&mut T> {
+        let hash = self.secret.hash(flow);
+        // CAST: the mask takes low bits.
+        let slot = *self.index.get(hash as usize & self.mask)?;
+        let number = (slot ^ mark(hash)) as usize;
+        let row = self.rows.get_mut(number).filter(|_| number < self.used)?;
+        (*flow == row.flow).then_some(&mut row.value)
+    }
+
     /// The value of a flow, a new row's where it has none; `None` where no row is free.
-    #[inline]
     pub fn value(&mut self, flow: &Flow) -> Option<&mut T> {
         let number = self.number(flow)?;
         self.rows.get_mut(number).map(|row| &mut row.value)
     }
 
-    #[inline]
     fn number(&mut self, flow: &Flow) -> Option<usize> {
         let hash = self.secret.hash(flow);
-        // The slot comes from the low bits of the hash, the tag from the high ones.
-        let tag = (hash >> 32) as IndexSlot & !NUMBER;
         let mut at = hash as usize;
         for _ in 0..PROBES {
             let slot = self.index.get_mut(at & self.mask)?;
@@ -104,15 +117,13 @@ impl<M: Memory, T: Copy + Default> Table<M, T> {
                 row.flow = *flow;
                 row.value = T::default();
                 self.used = number.wrapping_add(1);
-                // CAST: at most ROWS_MAX, which fits NUMBER.
-                *slot = tag | self.used as IndexSlot;
+                // CAST: less than ROWS_MAX.
+                *slot = mark(hash) ^ number as IndexSlot;
                 return Some(number);
             }
-            if *slot & !NUMBER == tag {
-                let number = (*slot & NUMBER).wrapping_sub(1) as usize;
-                if self.rows.get(number)?.flow == *flow {
-                    return Some(number);
-                }
+            let number = (*slot ^ mark(hash)) as usize;
+            if self.rows().get(number).is_some_and(|row| row.flow == *flow) {
+                return Some(number);
             }
             at = at.wrapping_add(1);
         }
@@ -190,6 +201,46 @@ mod tests {
             assert_eq!(row.flow, flow(number as u32));
             assert_eq!(row.value, 2 * (number as u64 + 1));
         }
+    }
+
+    /// A flow whose hash is this, with a secret of zeros.
+    fn flow_of_hash(hash: u64) -> Flow {
+        Flow::v4(1, 0, [hash, 0])
+    }
+
+    fn table_of_hashes(rows: usize) -> Table<Heap, u64> {
+        let secret = Secret::new([0; 9]);
+        Table::new(secret, vec![0; slots(rows)], vec![FlowRow::default(); rows]).unwrap()
+    }
+
+    #[test]
+    fn whatever_a_hash_is_its_flow_has_one_row_and_is_found_at_once() {
+        for hash in [0, 1, 1 << 31, 1 << 32, 1 << 63, (1 << 63) + 1, u64::MAX] {
+            let mut table = table_of_hashes(3);
+            let flow = flow_of_hash(hash);
+            assert!(table.value_at_once(&flow).is_none());
+            for count in 0..3 {
+                let value = table.value(&flow).unwrap();
+                assert_eq!(*value, count, "{hash:x}");
+                *table.value_at_once(&flow).unwrap() += 1;
+            }
+            assert_eq!(table.rows().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_row_that_was_emptied_is_not_found_through_another_flows_slot() {
+        let mut table = table_of_hashes(2);
+        let (first, flow, other) = (2, 5 << 32, 4 << 32);
+        for hash in [first, flow] {
+            *table.value(&flow_of_hash(hash)).unwrap() = 1;
+        }
+        table.clear();
+        // In the slot of `flow`, with a mark that makes it say the number of that one's row.
+        *table.value(&flow_of_hash(other)).unwrap() = 1;
+        assert!(table.value_at_once(&flow_of_hash(flow)).is_none());
+        assert_eq!(table.value(&flow_of_hash(flow)), Some(&mut 0));
+        assert_eq!(table.rows().len(), 2);
     }
 
     #[test]

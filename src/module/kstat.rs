@@ -18,18 +18,9 @@ use crate::kstat::table::{slots, Memory, ROWS_MAX};
 
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int, c_void};
-use core::mem::{align_of, offset_of, size_of};
+use core::mem::size_of_val;
 
-const _: () = {
-    assert!(size_of::<Flow>() == size_of::<sys::pktstat_flow>());
-    assert!(align_of::<Flow>() == align_of::<sys::pktstat_flow>());
-    assert!(offset_of!(sys::pktstat_flow, protocol) == 1);
-    assert!(offset_of!(sys::pktstat_flow, source) == 8);
-    assert!(offset_of!(sys::pktstat_flow, destination) == 24);
-    assert!(offset_of!(sys::pktstat_flow, device) == 40);
-    assert!(Flow::V4 as u32 == sys::PKTSTAT_FLOW_V4 && Flow::V6 as u32 == sys::PKTSTAT_FLOW_V6);
-    assert!(StepSize::TEXT == sys::PKTSTAT_KSTAT_COUNTER_TEXT as usize);
-};
+const _: () = assert!(StepSize::TEXT == sys::PKTSTAT_KSTAT_COUNTER_TEXT as usize);
 
 /// The tables' memory is the kernel's.
 struct Kernel {
@@ -140,10 +131,10 @@ fn arrays<T: Default>(entries: usize, cpu: i32) -> Result<(Array<u32>, Array<T>)
 }
 
 fn secret() -> Secret {
-    let mut secret = Secret([0; 9]);
+    let mut words = [0_u64; 9];
     // SAFETY: the array is this function's own, and that large.
-    unsafe { sys::pktstat_shim_random((&raw mut secret).cast(), size_of::<Secret>()) };
-    secret
+    unsafe { sys::pktstat_shim_random((&raw mut words).cast(), size_of_val(&words)) };
+    Secret::new(words)
 }
 
 fn entries() -> Result<usize> {
@@ -290,23 +281,56 @@ impl Kstat {
 ///
 /// # Safety
 ///
-/// For the hooks: `cpu` is this CPU's part of the block that was hooked, interrupts are off,
-/// and `flow` is a flow whose unused bytes are zero.
-#[no_mangle]
-unsafe extern "C" fn pktstat_rs_kstat_packet(
-    cpu: *const c_void,
-    flow: *const sys::pktstat_flow,
-    bytes: u32,
-) {
+/// `cpu` is this CPU's part of the block that was hooked, and interrupts are off.
+#[inline(always)]
+unsafe fn count(cpu: *const c_void, flow: Flow, bytes: u32) {
     // SAFETY: a part of the block that was hooked, which lives until hooks are over.
     let cpu = unsafe { PerCpu::<CpuBanks>::value_at(cpu) };
-    // SAFETY: the hook's own, on its stack. CAST: the layouts are the same, see above.
-    let flow = unsafe { &*flow.cast::<Flow>() };
     let placement = cpu.steps.take();
     let bank = placement.buffer.of_pair(&cpu.banks);
     // SAFETY: the buffer counts, or was left so lately that the reader still waits for this CPU;
     // and with interrupts off nothing else of this CPU is in here.
-    unsafe { &mut *bank.get() }.packet(flow, placement.ticket, bytes);
+    unsafe { &mut *bank.get() }.packet(&flow, placement.ticket, bytes);
+}
+
+/// Counts an IPv4 packet.
+///
+/// # Safety
+///
+/// For the hook: as [`count`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_v4(
+    cpu: *const c_void,
+    protocol: u8,
+    addresses: u64,
+    name0: u64,
+    name1: u64,
+    bytes: u32,
+) {
+    // SAFETY: as the hook promises.
+    unsafe { count(cpu, Flow::v4(protocol, addresses, [name0, name1]), bytes) };
+}
+
+/// Counts an IPv6 packet.
+///
+/// # Safety
+///
+/// For the hook: as [`count`].
+#[no_mangle]
+unsafe extern "C" fn pktstat_rs_kstat_v6(
+    cpu: *const c_void,
+    protocol: u8,
+    source0: u64,
+    source1: u64,
+    destination0: u64,
+    destination1: u64,
+    name0: u64,
+    name1: u64,
+    bytes: u32,
+) {
+    let addresses = [source0, source1, destination0, destination1];
+    // SAFETY: as the hook promises.
+    unsafe { count(cpu, Flow::v6(protocol, addresses, [name0, name1]), bytes) };
 }
 
 /// kstat, stopped. Null where there is no memory.

@@ -16,7 +16,7 @@ use xt_pktstat::kstat::table::{slots, FlowRow, Memory};
 
 pub const CPUS: usize = 4;
 pub const FLOWS: u8 = 12;
-const SECRET: Secret = Secret([11, 13, 17, 19, 23, 29, 31, 37, 41]);
+const SECRET: Secret = Secret::new([11, 13, 17, 19, 23, 29, 31, 37, 41]);
 
 #[derive(Clone, Debug)]
 pub enum Event {
