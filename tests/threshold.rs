@@ -88,6 +88,21 @@ fn packet(cpu: &Cpu<'_, Alone>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) 
     is_match
 }
 
+#[test]
+fn a_fast_path_that_looks_at_the_rule_is_in_time_until_the_window_ends() {
+    let clock = clock(0);
+    let shared = shared(100, Unit::Packets, 1, Alone::default());
+    let cpu = cpu(&shared);
+    cpu.count_above(&clock, clock.moment(20_100), 1, 60);
+    for (ticks, is_in_time) in [(20_100, true), (20_900, true), (21_000, false)] {
+        let shifted = ticks ^ (1 << 63);
+        assert_eq!(shared.ticks_of_tallies(ticks), shifted);
+        assert_eq!(cpu.tally().is_in_time(shifted), is_in_time, "{ticks}");
+        // One that does not look at the rule always is late.
+        assert!(!cpu.tally().is_in_time(ticks));
+    }
+}
+
 /// A packet: after how long, on which CPU, of how many bytes, and how far its clock is behind.
 type Arrival = (u64, usize, u64, u64);
 
