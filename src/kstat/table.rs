@@ -20,8 +20,8 @@ pub struct FlowRow<T> {
     pub value: T,
 }
 
-/// A slot of the index: 0 where it is free, else the row's number xor the [`mark`] of its flow. With
-/// the mark of another flow that is hardly ever the number of a row.
+/// A slot of the index: 0 where it is free, else the row's number xor the `mark` of its flow. With the
+/// mark of another flow that is hardly ever the number of a row.
 pub type IndexSlot = u32;
 
 /// The high half of a hash, whose low bits say which slot. The highest bit is set, which no number has: so a
