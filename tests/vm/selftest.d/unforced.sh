@@ -4,3 +4,5 @@ claim "no other stack is in the log"
 echo '<4>fail-nth: vmalloc error: size 64, vm_struct allocation failed' >/dev/kmsg
 echo '<4>Call Trace:' >/dev/kmsg
 echo '<4>Call Trace:' >/dev/kmsg
+# As arm64 writes it.
+echo '<4>Call trace:' >/dev/kmsg
