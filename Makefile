@@ -135,7 +135,7 @@ lab-short: extension
 
 # The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
 # what ended red is run alone, and there is no need to run all at once.
-lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak, PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS=all LONG=1
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak (arm64 too), PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS=all LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
 	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan-arm64 lab-kasan lab-races lab-hostile lab-kcsan
@@ -146,7 +146,7 @@ lab-ready:
 	@$(MAKE) --no-print-directory extension
 
 # Bugs that it must see.
-lab-planted: lab-ready
+lab-planted: lab-ready vm-6.12-arm64
 	@tests/lab/selftest
 
 lab-kasan-arm64: vm-6.12-arm64
