@@ -69,6 +69,16 @@ impl<'a> Cpus for Looked<'a> {
     }
 }
 
+fn shared(wire: bool) -> Shared<Wanted> {
+    Shared::new(PERIOD_NS, wire, Wanted::default())
+}
+
+/// A CPU that has counted nothing; its FIFO holds so many windows.
+fn cpu(shared: &Shared<Wanted>, windows: u64) -> Cpu<'_> {
+    let slots = (0..=windows).map(|_| Slot::default()).collect();
+    CpuCounter::new(Window::default(), slots, shared)
+}
+
 type Counter = Collector<Vec<Cursor>, Vec<Closed>>;
 
 fn collector() -> Counter {
@@ -82,9 +92,8 @@ fn collector() -> Counter {
 #[test]
 fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
     let cpu = &cpus[0];
     let add = |bytes: u64| {
         let packet = recent_packet(1, bytes);
@@ -114,9 +123,8 @@ fn a_packet_that_was_added_too_late_stands_in_the_window_of_its_moment() {
 fn the_collector_is_wanted_when_half_of_a_fifo_is_full() {
     const FIFO: u64 = 8;
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..=FIFO).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, FIFO)];
     let mut collector = collector();
     let mut now_ns = 0;
     let mut windows = |count: u64| {
@@ -154,8 +162,7 @@ fn the_collector_is_wanted_when_half_of_a_fifo_is_full() {
 
 #[test]
 fn ticks_of_a_counter_with_wire_are_half_of_their_range_away() {
-    let plain = Shared::new(PERIOD_NS, false, Wanted::default());
-    let wire = Shared::new(PERIOD_NS, true, Wanted::default());
+    let (plain, wire) = (shared(false), shared(true));
     for ticks in [0, 7, 1 << 63, u64::MAX] {
         assert_eq!(plain.ticks_of_tallies(ticks), ticks);
         assert_eq!(wire.ticks_of_tallies(ticks), ticks.wrapping_add(1 << 63));
@@ -165,9 +172,8 @@ fn ticks_of_a_counter_with_wire_are_half_of_their_range_away() {
 #[test]
 fn what_comes_after_its_window_was_read_is_a_row_of_the_open_one() {
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
     let cpus = &cpus[..];
     cpus[0].count_packet(&clock, clock.moment(100), 40);
 
@@ -190,9 +196,8 @@ fn what_comes_after_its_window_was_read_is_a_row_of_the_open_one() {
 #[test]
 fn a_read_looks_at_no_cpu_twice_in_a_window_nor_for_long_where_nothing_comes() {
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
     let cpus = Looked(&cpus, Cell::new(0));
     let count = |now_ns| cpus.0[0].count_packet(&clock, clock.moment(now_ns), 40);
     let mut collector = collector();
@@ -245,9 +250,8 @@ impl Host for AtUnknown {
 #[test]
 fn where_nobody_knows_whether_packets_have_left_each_read_looks() {
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
     let cpus = Looked(&cpus, Cell::new(0));
     cpus.0[0].count_packet(&clock, clock.moment(100), 40);
     let mut collector = collector();
@@ -261,9 +265,8 @@ fn where_nobody_knows_whether_packets_have_left_each_read_looks() {
 #[test]
 fn a_poller_that_has_a_row_is_woken_for_the_next_one() {
     let clock = clock(0);
-    let shared = Shared::new(PERIOD_NS, false, Wanted::default());
-    let slots: Vec<Slot> = (0..5).map(|_| Slot::default()).collect();
-    let cpus = [CpuCounter::new(Window::default(), slots, &shared)];
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
     let cpus = &cpus[..];
     let mut collector = collector();
     let history = collector.oldest();
