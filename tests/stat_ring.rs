@@ -18,6 +18,21 @@ fn ring(windows: usize) -> Ring<Vec<Closed>> {
     Ring::new(vec![Closed::default(); windows])
 }
 
+#[test]
+fn two_rows_in_one_are_of_the_later_window_and_one_more_was_merged_if_they_differ() {
+    let row = |index, merged| Taken {
+        window: window(index),
+        frames: 2,
+        bytes: 120,
+        merged,
+    };
+    for (one, other, window, merged) in [(3, 5, 5, 4), (5, 3, 5, 4), (5, 5, 5, 3)] {
+        let both = row(one, 1).with(&row(other, 2));
+        assert_eq!(both.window, self::window(window));
+        assert_eq!((both.frames, both.bytes, both.merged), (4, 240, merged));
+    }
+}
+
 /// Rows as one: what a reader gets that has missed all but the last of them.
 fn sum(rows: &[Taken]) -> Taken {
     let last = rows.last().unwrap();

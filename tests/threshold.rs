@@ -5,7 +5,7 @@
 mod ticks;
 
 use proptest::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
@@ -14,7 +14,7 @@ use xt_pktstat::rate::Unit;
 use xt_pktstat::stat::clock::Clock;
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::fifo::Slot;
-use xt_pktstat::stat::tally::{recent_packet, Tally};
+use xt_pktstat::stat::tally::{recent_mask, recent_packet, recent_units, Tally};
 use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
 use xt_pktstat::stat::window::Window;
 use xt_pktstat::sync::Ordering::Relaxed;
@@ -86,6 +86,48 @@ fn packet(cpu: &Cpu<'_, Alone>, clock: &Clock<Unasked>, ticks: u64, bytes: u64) 
         share.matched(1, bytes);
     }
     is_match
+}
+
+#[test]
+fn what_is_recent_is_compared_by_its_frames_or_by_its_bytes() {
+    let (frames, bytes) = (recent_mask(Unit::Packets), recent_mask(Unit::Bits));
+    assert_eq!((frames ^ bytes, frames & bytes), (u64::MAX, 0));
+    for (number, size) in [(0, 0), (1, 60), (256, (1 << 40) - 1)] {
+        let recent = recent_packet(number, size);
+        assert_eq!(recent & frames, recent_units(Unit::Packets, number));
+        assert_eq!(recent & bytes, recent_units(Unit::Bits, size));
+    }
+    // The most that can be: then it is never more.
+    assert_eq!(recent_units(Unit::Packets, u64::MAX), frames);
+    assert_eq!(recent_units(Unit::Bits, u64::MAX), bytes);
+}
+
+#[test]
+fn a_cpu_alone_reports_each_time_that_its_share_and_half_of_the_pool_are_used_up() {
+    struct Counted<'a>(Alone, &'a Cell<u32>);
+    impl Exclusive<Reports> for Counted<'_> {
+        fn with<R>(&self, use_it: impl FnOnce(&mut Reports) -> R) -> R {
+            self.1.set(self.1.get() + 1);
+            self.0.with(use_it)
+        }
+    }
+    let reports = Cell::new(0);
+    let most = NonZeroU64::new(1_600).expect("not zero");
+    let counted = Counted(Alone::default(), &reports);
+    let threshold = Threshold::new(most, Unit::Packets, 1, counted);
+    // Of an eighth, 200, half is its share, and it is granted half of the other half.
+    let share = Share::new(recent_mask(Unit::Packets));
+    let expected = |total: u64| {
+        if total > 100 {
+            (total - 101) / 151 + 1
+        } else {
+            0
+        }
+    };
+    for total in 1..1_400 {
+        share.look(&threshold, Window::from_word(2), total, 1);
+        assert_eq!(u64::from(reports.get()), expected(total), "{total}");
+    }
 }
 
 #[test]
