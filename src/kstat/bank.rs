@@ -96,12 +96,9 @@ impl<M: Memory> Bank<M> {
     /// On the bank's CPU only, and nothing that may count a packet comes between its placement and this.
     #[inline(always)]
     pub fn packet(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
-        if let Some(ticket) = ticket {
-            return self.packet_with_ticket(*flow, ticket, bytes);
-        }
-        match self.flows.value_at_once(flow) {
-            Some(sent) => sent.packet(None, bytes),
-            None => self.look_further(*flow, None, bytes),
+        match ticket {
+            Some(ticket) => self.packet_with_ticket(*flow, ticket, bytes),
+            None => self.look_at_once(flow, None, bytes),
         }
     }
 
@@ -109,9 +106,15 @@ impl<M: Memory> Bank<M> {
     /// the flow by value: else they would have to have it in memory.
     #[inline(never)]
     fn packet_with_ticket(&mut self, flow: Flow, ticket: Ticket, bytes: u32) {
-        match self.flows.value_at_once(&flow) {
-            Some(sent) => sent.packet(Some(ticket), bytes),
-            None => self.look_further(flow, Some(ticket), bytes),
+        self.look_at_once(&flow, Some(ticket), bytes);
+    }
+
+    /// Counts it where the flow is looked for first, or further on.
+    #[inline(always)]
+    fn look_at_once(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
+        match self.flows.value_at_once(flow) {
+            Some(sent) => sent.packet(ticket, bytes),
+            None => self.look_further(*flow, ticket, bytes),
         }
     }
 

@@ -125,8 +125,8 @@ impl Flow {
                 *byte = 0;
             }
         }
-        let [kind, _, _, addresses @ ..] = self.0;
-        let ([n0, n1], [a0, a1, a2, a3]) = (words(device), addresses);
+        let [kind, _, _, a0, a1, a2, a3] = self.0;
+        let [n0, n1] = words(device);
         Self([kind, n0, n1, a0, a1, a2, a3])
     }
 }
