@@ -311,6 +311,8 @@ pub(super) mod tests {
                     other.0[word] ^= 1 << bit;
                     assert_ne!(flow, other, "{word} {bit}");
                     assert_ne!(SECRET.hash(&flow), SECRET.hash(&other), "{word} {bit}");
+                    other.0[word] ^= 1 << bit;
+                    assert_eq!(flow, other, "{word} {bit}");
                 }
             }
         }
