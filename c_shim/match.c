@@ -60,14 +60,14 @@ do {									\
 	unsigned long flags;						\
 									\
 	local_irq_save(flags);						\
-	call(this_cpu_ptr(pktstat_to_percpu(block)),			\
-		 pktstat_ticks(), __VA_ARGS__);				\
+	call(this_cpu_ptr(pktstat_to_percpu(block)), __VA_ARGS__,	\
+	     pktstat_ticks());						\
 	local_irq_restore(flags);					\
 } while (0)
 
-bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block)
+bool pktstat_shim_roll_over(void *block, u64 bytes)
 {
-	on_block(block, pktstat_rs_roll_over, skb->len);
+	on_block(block, pktstat_rs_roll_over, bytes);
 	return true;
 }
 
@@ -180,8 +180,7 @@ static noinline bool count_slowly(void *block, u64 frames, u64 bytes,
 		return pktstat_shim_recount(block, frames, bytes);
 	if (is_wire)
 		return pktstat_shim_roll_over_wire(block, frames, bytes);
-	on_block(block, pktstat_rs_roll_over, bytes);
-	return true;
+	return pktstat_shim_roll_over(block, bytes);
 }
 
 /*

@@ -80,17 +80,17 @@ struct pktstat_block {
  * recount: it is counted already. All return the match's result, true but
  * with above: there it says itself whether the packet is counted already.
  */
-bool pktstat_shim_roll_over(const struct sk_buff *skb, void *block);
+bool pktstat_shim_roll_over(void *block, __u64 bytes);
 bool pktstat_shim_roll_over_wire(void *block, __u64 frames, __u64 bytes);
 bool pktstat_shim_recount(void *block, __u64 frames, __u64 bytes);
 bool pktstat_shim_above(void *block, __u64 frames, __u64 bytes,
 			bool is_counted);
-void pktstat_rs_roll_over(void *block, __u64 ticks, __u64 bytes);
-void pktstat_rs_roll_over_wire(void *block, __u64 ticks, __u64 frames,
-			       __u64 bytes);
-void pktstat_rs_recount(void *block, __u64 ticks, __u64 frames, __u64 bytes);
-bool pktstat_rs_above(void *block, __u64 ticks, __u64 frames, __u64 bytes,
-		      bool is_counted);
+void pktstat_rs_roll_over(void *block, __u64 bytes, __u64 ticks);
+void pktstat_rs_roll_over_wire(void *block, __u64 frames, __u64 bytes,
+			       __u64 ticks);
+void pktstat_rs_recount(void *block, __u64 frames, __u64 bytes, __u64 ticks);
+bool pktstat_rs_above(void *block, __u64 frames, __u64 bytes, bool is_counted,
+		      __u64 ticks);
 
 /*
  * --wire and a GSO packet: what its segments are, and to count that. The

@@ -73,8 +73,8 @@ unsafe fn match_packet(
         Fast::Late { since, base, len } => {
             // SAFETY: the rule's config, as for the handle; both revisions have the flags there.
             if !unsafe { has_any::<{ FLAG_WIRE | FLAGS_ABOVE }>(info) } {
-                // SAFETY: the packet, and the handle of the rule's counter, both during the call.
-                return unsafe { sys::pktstat_shim_roll_over(skb, block as *mut c_void) };
+                // SAFETY: the handle of the rule's counter, during the call.
+                return unsafe { sys::pktstat_shim_roll_over(block as *mut c_void, len) };
             }
             // SAFETY: as above.
             if unsafe { has_any::<FLAGS_ABOVE>(info) } {

@@ -45,14 +45,14 @@ pub(super) const fn in_share(field: usize) -> usize {
 /// Called by the shim: interrupts are off, `block` is this CPU's block of a rule's counter, `ticks`
 /// were just read.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, ticks: u64, bytes: u64) {
+unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, bytes: u64, ticks: u64) {
     if let Some(moment) = CLOCK.at(ticks) {
         // SAFETY: a block lives as long as the rules of its counter, one of which calls.
         let block = unsafe { PerCpu::<Block>::value_at(block) };
         return block.count_packet(&CLOCK, moment, bytes);
     }
     // SAFETY: as for this function.
-    unsafe { pktstat_rs_roll_over_wire(block, ticks, 1, bytes) };
+    unsafe { pktstat_rs_roll_over_wire(block, 1, bytes, ticks) };
 }
 
 /// The same for a packet that counts as so many frames and bytes, or where the clock has to be asked.
@@ -65,9 +65,9 @@ unsafe extern "C" fn pktstat_rs_roll_over(block: *mut c_void, ticks: u64, bytes:
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_roll_over_wire(
     block: *mut c_void,
-    ticks: u64,
     frames: u64,
     bytes: u64,
+    ticks: u64,
 ) {
     // SAFETY: as in `pktstat_rs_roll_over`.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
@@ -81,7 +81,7 @@ unsafe extern "C" fn pktstat_rs_roll_over_wire(
 ///
 /// As [`pktstat_rs_roll_over`]; the packet counts as `frames` and `bytes`.
 #[no_mangle]
-unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, frames: u64, bytes: u64) {
+unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, frames: u64, bytes: u64, ticks: u64) {
     // SAFETY: a block lives as long as the rules of its counter, one of which calls.
     let block = unsafe { PerCpu::<Block>::value_at(block) };
     block.recount(&CLOCK, CLOCK.moment(ticks), frames, bytes);
@@ -97,10 +97,10 @@ unsafe extern "C" fn pktstat_rs_recount(block: *mut c_void, ticks: u64, frames: 
 #[no_mangle]
 unsafe extern "C" fn pktstat_rs_above(
     block: *mut c_void,
-    ticks: u64,
     frames: u64,
     bytes: u64,
     is_counted: bool,
+    ticks: u64,
 ) -> bool {
     // SAFETY: a block lives as long as the rules of its counter, one of which calls.
     let block = unsafe { PerCpu::<Block>::value_at(block) };

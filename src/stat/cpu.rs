@@ -3,10 +3,10 @@
 
 use super::clock::{Clock, Moment, RealTime};
 use super::fifo::{self, FreeSlots, Slot, Tail};
-use super::tally::{recent_mask, recent_units, Closing, Tally};
+use super::tally::{recent_mask, recent_packet, recent_units, Closing, Tally};
 use super::threshold::{Exclusive, Reports, Share, Threshold};
 use super::wake::WakeRequest;
-use super::window::Window;
+use super::window::{Period, Window};
 use crate::rate::Unit;
 use crate::sync::Ordering;
 use core::num::NonZeroU64;
@@ -33,7 +33,7 @@ pub const SHIFTED_TICKS: u64 = 1 << 63;
 ///
 /// But for the request and what the timer has inside, nothing changes after it was made.
 pub struct Shared<T: Timer> {
-    period_ns: NonZeroU64,
+    period: Period,
     /// What the ticks of its tallies differ in from the clock's: [`SHIFTED_TICKS`] or nothing.
     ticks_shift: u64,
     request: WakeRequest,
@@ -46,7 +46,7 @@ impl<T: Timer> Shared<T> {
     /// packet has to be looked at; see [`SHIFTED_TICKS`].
     pub fn new(period_ns: NonZeroU64, wire: bool, timer: T) -> Self {
         Self {
-            period_ns,
+            period: Period::new(period_ns),
             ticks_shift: if wire { SHIFTED_TICKS } else { 0 },
             request: WakeRequest::default(),
             timer,
@@ -65,7 +65,7 @@ impl<T: Timer> Shared<T> {
 
     /// Width of a window.
     pub fn period_ns(&self) -> NonZeroU64 {
-        self.period_ns
+        self.period.ns()
     }
 
     /// See [`WakeRequest`].
@@ -176,9 +176,8 @@ where
     T: Timer,
 {
     #[inline(always)]
-    fn closing<'a>(&'a self, shared: &'a Shared<T>) -> Closing<'a, Slots> {
+    fn closing(&self) -> Closing<'_, Slots> {
         Closing {
-            period_ns: shared.period_ns,
             slots: &self.slots,
             free: &self.free,
             tail: &self.tail,
@@ -200,11 +199,9 @@ where
 
     #[inline(always)]
     fn count_as<R: RealTime>(&self, clock: &Clock<R>, moment: Moment, frames: u64, bytes: u64) {
-        let shared: &Shared<T> = &self.link;
-        let closing = self.closing(shared);
-        self.tally.set_base(moment.ticks);
-        let rest_ns = self.tally.count(&closing, moment.time, frames, bytes);
-        self.set_span(shared, clock, rest_ns);
+        let (window, rest_ns) = self.open(clock, moment);
+        self.tally.count(&self.closing(), window, frames, bytes, 0);
+        self.look_for_more(rest_ns);
     }
 
     /// Counts a packet of `frames` and `bytes`, which the fast path has counted already, anew in the
@@ -216,15 +213,16 @@ where
         frames: u64,
         bytes: u64,
     ) -> bool {
-        let shared: &Shared<T> = &self.link;
-        let closing = self.closing(shared);
-        let moment = shared.of_tallies(moment);
-        let rest_ns = self.tally.recount(&closing, moment, frames, bytes);
-        if let Some(rest_ns) = rest_ns {
-            self.tally.set_base(moment.ticks);
-            self.set_span(shared, clock, rest_ns);
+        let moment = self.link.of_tallies(moment);
+        let is_misplaced = self.tally.is_misplaced(moment.ticks, frames, bytes);
+        if is_misplaced {
+            let (window, rest_ns) = self.open(clock, moment);
+            let counted = recent_packet(frames, bytes);
+            self.tally
+                .count(&self.closing(), window, frames, bytes, counted);
+            self.look_for_more(rest_ns);
         }
-        rest_ns.is_some()
+        is_misplaced
     }
 
     /// With `--above`: counts `frames` and `bytes`, and returns whether the packet matches.
@@ -281,19 +279,27 @@ where
         is_match
     }
 
+    /// The window of this moment, and how long it still is: the fast path may go on until then.
     #[inline(always)]
-    fn set_span<R: RealTime>(&self, shared: &Shared<T>, clock: &Clock<R>, rest_ns: u64) {
+    fn open<R: RealTime>(&self, clock: &Clock<R>, moment: Moment) -> (Window, u64) {
+        self.tally.set_base(moment.ticks);
+        let (window, rest_ns) = Window::open(moment.time, &self.link.period);
         self.tally.set_span(clock.span_ticks(rest_ns));
-        // Last: nothing needs to be kept over the call.
-        let is_requested = shared.request.is_set_after_counting();
-        if is_requested | self.free.is_used_up() {
-            self.leave_to_do(shared, rest_ns);
+        (window, rest_ns)
+    }
+
+    /// Whether a packet leaves something to be done: last, so that nothing is kept over a call.
+    #[inline(always)]
+    fn look_for_more(&self, rest_ns: u64) {
+        if self.link.request.is_set_after_counting() | self.free.is_used_up() {
+            self.leave_to_do(rest_ns);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn leave_to_do(&self, shared: &Shared<T>, rest_ns: u64) {
+    fn leave_to_do(&self, rest_ns: u64) {
+        let shared: &Shared<T> = &self.link;
         if self.free.is_used_up() {
             let head = self.tally.head();
             if self.free.look(&self.slots, head, &self.tail) {

@@ -73,6 +73,23 @@ pub fn after(position: u32, slots: &[Slot]) -> u32 {
     }
 }
 
+/// The slot at `position`, and the position after it.
+#[inline(always)]
+fn at(position: u32, slots: &[Slot]) -> Option<(&Slot, u32)> {
+    let next = (position as usize).wrapping_add(1);
+    if next < slots.len() {
+        Some((slots.get(position as usize)?, next as u32))
+    } else {
+        last(position, slots)
+    }
+}
+
+/// The same of the last slot. Cold: coming round is a branch, and but for it an index needs no check.
+#[cold]
+fn last(position: u32, slots: &[Slot]) -> Option<(&Slot, u32)> {
+    Some((slots.get(position as usize)?, 0))
+}
+
 /// So many slots make half of a FIFO.
 fn half(slots: &[Slot]) -> u32 {
     slots.len() as u32 / 2
@@ -88,7 +105,7 @@ pub fn is_full(slots: &[Slot], head: u32, tail: &Tail) -> bool {
 /// The caller publishes the new head with release order.
 #[inline(always)]
 pub fn push(slots: &[Slot], head: u32, free: &FreeSlots, tail: &Tail, mark: Mark) -> Option<u32> {
-    let next = after(head, slots);
+    let (slot, next) = at(head, slots)?;
     if next == free.end.load(Ordering::Relaxed) {
         free.is_used_up.store(true, Ordering::Relaxed);
         // Acquire: the reader is done with the slot before it is written again.
@@ -96,7 +113,6 @@ pub fn push(slots: &[Slot], head: u32, free: &FreeSlots, tail: &Tail, mark: Mark
             return None;
         }
     }
-    let slot = slots.get(head as usize)?;
     slot.window.store(mark.window.word(), Ordering::Relaxed);
     slot.frames.store(mark.frames, Ordering::Relaxed);
     slot.bytes.store(mark.bytes, Ordering::Relaxed);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One CPU's tally: its running totals, its open window, and the deadline of the fast path.
 
-use super::clock::Moment;
 use super::fifo::{self, is_beyond, FreeSlots, Mark, Slot, Tail};
-use super::window::{Time, Window};
+use super::window::Window;
 use crate::rate::Unit;
 use crate::sync::{fence, relax, AtomicU32, AtomicU64, Ordering};
-use core::num::NonZeroU64;
 use core::ops::Deref;
 
 /// The bit of [`Tally::recent`] from which the frames are counted; the bytes are below.
@@ -64,22 +62,12 @@ pub struct Snapshot {
 
 /// What a window closes into.
 pub struct Closing<'a, S> {
-    /// Width of a window.
-    pub period_ns: NonZeroU64,
     /// The slots of this CPU's FIFO.
     pub slots: &'a S,
     /// What is known of those that are free.
     pub free: &'a FreeSlots,
     /// The reader's end of it.
     pub tail: &'a Tail,
-}
-
-/// What is to be counted.
-struct Packet {
-    frames: u64,
-    bytes: u64,
-    /// What of it is in `recent` already.
-    back: u64,
 }
 
 /// The bits of [`Tally::recent`] that count `unit`.
@@ -167,76 +155,40 @@ impl Tally {
         self.span_ticks.store(span, Ordering::Relaxed);
     }
 
-    /// Counts `frames` and `bytes` at `time`, closing the window if it has ended. Returns how long
-    /// the open window still is: at least 1, at most a period.
+    /// Whether a packet of `frames` and `bytes` that is in `recent` may be in the wrong window at
+    /// `ticks`: one was closed meanwhile, or the task was moved to another CPU, whose window may have
+    /// ended long ago. For this CPU only.
+    pub fn is_misplaced(&self, ticks: u64, frames: u64, bytes: u64) -> bool {
+        let recent = self.recent.load(Ordering::Relaxed);
+        let is_folded = recent_frames(recent) < frames || recent_bytes(recent) < bytes;
+        !self.is_in_time(ticks) && !is_folded
+    }
+
+    /// Counts a packet of `frames` and `bytes`, of which `counted` is in `recent` already, in `window`,
+    /// which is open now; closes the one before it. What is known early is stored early, so that the
+    /// registers are enough.
     ///
     /// For this CPU only, and not to be interrupted by anything that counts on it.
     #[inline(always)]
     pub fn count<S: Deref<Target = [Slot]>>(
         &self,
         closing: &Closing<'_, S>,
-        time: Time,
+        window: Window,
         frames: u64,
         bytes: u64,
-    ) -> u64 {
-        let packet = Packet {
-            frames,
-            bytes,
-            back: 0,
-        };
-        self.fold(closing, time, &packet)
-    }
-
-    /// Counts anew a packet of `frames` and `bytes` that is in `recent`, if it may be in the wrong
-    /// window: one was closed meanwhile, or the task was moved to another CPU, whose window may have
-    /// ended long ago. Returns what [`Tally::count`] does, or `None` where the packet stands where it
-    /// should.
-    ///
-    /// For this CPU only, and not to be interrupted by anything that counts on it.
-    pub fn recount<S: Deref<Target = [Slot]>>(
-        &self,
-        closing: &Closing<'_, S>,
-        moment: Moment,
-        frames: u64,
-        bytes: u64,
-    ) -> Option<u64> {
-        let recent = self.recent.load(Ordering::Relaxed);
-        let is_folded = recent_frames(recent) < frames || recent_bytes(recent) < bytes;
-        if self.is_in_time(moment.ticks) || is_folded {
-            return None;
-        }
-        let packet = Packet {
-            frames,
-            bytes,
-            back: recent_packet(frames, bytes),
-        };
-        Some(self.fold(closing, moment.time, &packet))
-    }
-
-    /// Counts `packet` in the window of `time`. What is known early is stored early, so that the
-    /// registers are enough.
-    #[inline(always)]
-    fn fold<S: Deref<Target = [Slot]>>(
-        &self,
-        closing: &Closing<'_, S>,
-        time: Time,
-        packet: &Packet,
-    ) -> u64 {
+        counted: u64,
+    ) {
         let open = self.window();
-        let (window, rest_ns) = Window::open(time, closing.period_ns);
 
         self.step_sequence(Ordering::Relaxed);
         // The odd sequence is seen before anything that follows it.
         fence(Ordering::Release);
 
-        let recent = self
-            .recent
-            .load(Ordering::Relaxed)
-            .wrapping_sub(packet.back);
+        let recent = self.recent.load(Ordering::Relaxed).wrapping_sub(counted);
         self.recent.store(0, Ordering::Relaxed);
         let mark = self.mark(open, recent);
-        let frames = mark.frames.wrapping_add(packet.frames);
-        let bytes = mark.bytes.wrapping_add(packet.bytes);
+        let frames = mark.frames.wrapping_add(frames);
+        let bytes = mark.bytes.wrapping_add(bytes);
         self.frames.store(frames, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
 
@@ -246,7 +198,6 @@ impl Tally {
         }
 
         self.step_sequence(Ordering::Release);
-        rest_ns
     }
 
     /// Adds what the fast path has counted to the totals, in the window that is open.
@@ -254,7 +205,7 @@ impl Tally {
     /// For this CPU only, and not to be interrupted by anything that counts on it.
     pub fn fold_recent(&self) {
         self.step_sequence(Ordering::Relaxed);
-        // As in `fold`.
+        // As in `count`.
         fence(Ordering::Release);
         let mark = self.mark(self.window(), self.recent.load(Ordering::Relaxed));
         self.recent.store(0, Ordering::Relaxed);
