@@ -5,8 +5,14 @@
 
 #include <linux/version.h>
 
+/* PKTSTAT_WITHOUT_*: Kbuild has not found it among what modules may use. */
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #error "xt_pktstat needs Linux 5.10 or newer"
+#endif
+
+#ifdef PKTSTAT_WITHOUT_clock_notifier
+#error "xt_pktstat needs pvclock_gtod_register_notifier(): else nobody tells it when the clock is set"
 #endif
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_SMP) && \
