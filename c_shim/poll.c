@@ -63,7 +63,8 @@ static enum hrtimer_restart timer_fires(struct hrtimer *timer)
 	struct pktstat_timer *it = container_of(timer, struct pktstat_timer,
 						timer);
 
-	wake(it->pollers, EPOLLIN | EPOLLRDNORM);
+	/* Not that there is something: whoever waits is to look. */
+	wake(it->pollers, 0);
 	return HRTIMER_NORESTART;
 }
 

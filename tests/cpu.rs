@@ -7,7 +7,7 @@ mod ticks;
 use std::cell::Cell;
 use std::num::NonZeroU64;
 use ticks::clock;
-use xt_pktstat::stat::collector::{unread_windows, Collector};
+use xt_pktstat::stat::collector::{unread_windows, Collector, LOOK_AGAIN_NS};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::drain::{Cpus, Cursor};
 use xt_pktstat::stat::fifo::Slot;
@@ -237,6 +237,29 @@ fn a_read_looks_at_no_cpu_twice_in_a_window_nor_for_long_where_nothing_comes() {
     assert_eq!(row.row(PERIOD_NS).timestamp_ns, 11_000);
 }
 
+#[test]
+fn a_poller_looks_once_more_where_nothing_comes() {
+    let clock = clock(0);
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 4)];
+    let cpus = &cpus[..];
+    let mut collector = collector();
+    let poll = |collector: &mut Counter, now_ns| {
+        let is_ready = collector.poll_data(&shared, &cpus, &At(now_ns), None);
+        (is_ready, shared.timer().1.take())
+    };
+    for now_ns in [100, 10_100] {
+        cpus[0].count_packet(&clock, clock.moment(now_ns), 40);
+        assert_eq!(poll(&mut collector, now_ns + 300), (false, Some(600)));
+        let again = Some(LOOK_AGAIN_NS);
+        assert_eq!(poll(&mut collector, now_ns + 1_300), (true, again));
+        let mut rows = [Taken::default(); 4];
+        assert_eq!(collector.take_rows(None, &mut rows), 1);
+        assert_eq!(poll(&mut collector, now_ns + 1_400), (false, None));
+        assert_eq!(poll(&mut collector, now_ns + 1_500), (false, None));
+    }
+}
+
 /// As [`At`], where nobody knows whether packets have left.
 struct AtUnknown(u64);
 
@@ -280,7 +303,8 @@ fn a_poller_that_has_a_row_is_woken_for_the_next_one() {
         } else {
             collector.poll_history(&shared, &cpus, &host, &history)
         });
-        assert_eq!(shared.timer().1.take(), None, "nothing is counted yet");
+        let again = Some(LOOK_AGAIN_NS);
+        assert_eq!(shared.timer().1.take(), again, "for what comes late");
         now_ns += 1_000;
         cpus[0].count_packet(&clock, clock.moment(now_ns), 40);
         assert_eq!(shared.timer().1.take(), Some(900));

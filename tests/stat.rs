@@ -162,6 +162,45 @@ fn rows_are_dated_by_the_clock_of_their_frames() {
 }
 
 #[test]
+fn a_poller_hears_of_a_packet_that_was_stopped() {
+    let make = Make {
+        cpus: 1,
+        samples: 4,
+        fifo: 4,
+        period_ns: 1_000_000,
+        khz: 1_000_000,
+        wire: false,
+        before: vec![],
+    };
+    let packet = Event::Packet {
+        cpu: 0,
+        frames: 1,
+        bytes: 100,
+    };
+    let advance = Event::Advance {
+        task: 0,
+        cpu: 0,
+        bytes: 100,
+    };
+    for open in [Event::Open(0), Event::OpenHistory(0)] {
+        for stage in 1..3 {
+            let mut events = vec![packet.clone(), open.clone()];
+            // In time, and stopped until its window has been read.
+            events.extend(vec![advance.clone(); stage]);
+            events.push(Event::PassToBoundary(0));
+            events.push(Event::Read {
+                reader: 0,
+                size: 4096,
+                good: usize::MAX,
+                during: vec![],
+            });
+            events.push(Event::Poll(0));
+            live(&make, &events);
+        }
+    }
+}
+
+#[test]
 fn nothing_is_lost_whatever_happens() {
     let seen = explore("wild", wild(), 1_000);
     for seen in [

@@ -438,6 +438,36 @@ fn an_idle_counter_hears_of_each_packet() {
 }
 
 #[test]
+fn a_poller_hears_of_a_packet_that_was_stopped() {
+    explore(1_000, 2, || {
+        let counter = Arc::new(Counter::new(1, 1));
+        counter.cpus[0].tally().set_span(10);
+        let rcu = Arc::new(Rcu::default());
+        let cpu = thread::spawn({
+            let (counter, rcu) = (counter.clone(), rcu.clone());
+            move || rcu.packet(&counter)
+        });
+        rcu.now.store(LATE_NS, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let mut collector = collector(1, 1);
+        let cpus = &counter.cpus[..];
+        let started = &counter.shared.timer().started;
+        // As often as it is woken, and not for ever: the last look is after the packet.
+        let mut is_ready = false;
+        for _ in 0..3 {
+            started.store(0, Real::Relaxed);
+            is_ready = collector.poll_data(&counter.shared, &cpus, &*rcu, None);
+            if is_ready || started.load(Real::Relaxed) == 0 {
+                break;
+            }
+        }
+        cpu.join().unwrap();
+        let is_woken = started.load(Real::Relaxed) != 0;
+        assert!(is_ready || is_woken, "sleeps on");
+    });
+}
+
+#[test]
 fn what_was_given_back_comes_again() {
     explore(500, 2, || {
         let counter = Arc::new(Counter::new(1, 1));

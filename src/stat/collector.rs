@@ -20,6 +20,9 @@ use core::ops::DerefMut;
 /// How long a CPU's FIFO must do, until the collector comes.
 const FIFO_NS: u64 = 20_000_000;
 const FIFO_LEAST: u64 = 64;
+/// When a poller looks again who found nothing, while packets may be on their way: a grace period
+/// has most often passed.
+pub const LOOK_AGAIN_NS: u64 = 100_000_000;
 
 /// How many windows a CPU's FIFO holds, in a counter of `samples`.
 pub fn fifo_windows(period_ns: NonZeroU64, samples: u32) -> u32 {
@@ -257,10 +260,14 @@ where
     }
 
     /// Has the pollers woken at the end of `window`, or of the next one that the CPUs have, if that
-    /// is sooner. Where nothing was counted, the packet that opens a window sets the timer.
+    /// is sooner. Where nothing was counted, the packet that opens a window sets the timer; one that
+    /// was found to be in time before does not, so until none can come the pollers look again.
     fn wake_after<T: Timer>(&self, shared: &Shared<T>, host: &impl Host, window: Option<Window>) {
         let windows = window.into_iter().chain(self.drain.next());
         let Some(window) = windows.reduce(Window::earlier) else {
+            if !self.idle.is_certain() {
+                shared.timer().start(LOOK_AGAIN_NS);
+            }
             return;
         };
         let period_ns = shared.period_ns();

@@ -14,7 +14,7 @@ use super::wake::WakeRequest;
 /// # Invariants
 ///
 /// The collector's, under its mutex, as all who set the request. But for `No`, the request was set
-/// before the last look, and that look found nothing. See Documentation/concurrency.md.
+/// before a look that found nothing, the last one or the next. See Documentation/concurrency.md.
 #[derive(Clone, Copy, Default, Debug)]
 pub enum Idle {
     /// Something may have been.
@@ -33,9 +33,14 @@ pub enum Idle {
 impl Idle {
     /// Sets the request, for a poller. Call it before [`Idle::before_look`].
     pub fn request(&mut self, request: &WakeRequest) {
-        if !request.set() {
-            *self = Self::No;
+        if !request.set() || matches!(self, Self::No) {
+            *self = Self::Requested;
         }
+    }
+
+    /// Whether whatever is counted from now on takes the request.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Self::Yes)
     }
 
     /// Whether a look can find anything. Where it can, look, and call [`Idle::after_look`].

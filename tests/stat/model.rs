@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 use std::rc::Rc;
 use xt_pktstat::row::{Line, HEADER};
 use xt_pktstat::stat::clock::{self, Clock, RealTime};
-use xt_pktstat::stat::collector::{unread_windows, Collector};
+use xt_pktstat::stat::collector::{unread_windows, Collector, LOOK_AGAIN_NS};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer, SHIFTED_TICKS};
 use xt_pktstat::stat::delivery::{self, Delivery};
 use xt_pktstat::stat::drain::Cursor;
@@ -341,7 +341,7 @@ impl Machine {
         let alarm = Alarm {
             mono_ns: mono_ns.clone(),
             at: Cell::new(None),
-            longest_ns: make.period_ns,
+            longest_ns: make.period_ns.max(LOOK_AGAIN_NS),
             wanted: Cell::new(false),
         };
         let shared = Rc::new(Shared::new(period_ns, make.wire, alarm));
@@ -939,6 +939,20 @@ impl Machine {
         model.delivered == model.counted
     }
 
+    /// Lets time pass, in which no packet comes: whoever sleeps has nothing to read.
+    fn wait(&self) {
+        // After a step back a window can be open a second time, and its CPU's next one.
+        for _ in 0..4 + self.samples + self.cpus.len() {
+            self.pass(self.period_ns.get().max(LOOK_AGAIN_NS));
+        }
+        for reader in self.readers.borrow_mut().iter_mut().flatten() {
+            assert!(
+                !reader.asleep || !self.poll_row(reader),
+                "a poller sleeps on"
+            );
+        }
+    }
+
     /// Lets all tasks come to their end, all readers close and a window pass: then everything can
     /// be read.
     fn drain(&self) {
@@ -948,6 +962,7 @@ impl Machine {
                 self.advance(task, task, 0);
             }
         }
+        self.wait();
         let readers = self.readers.borrow().len();
         let is_data = |reader: &Option<Reader>| {
             reader
