@@ -4,6 +4,9 @@
  * is said to be readable, until all have gone. Rows go to standard output, whole ones.
  *
  * KIND: poll, select, epoll, exclusive (EPOLLEXCLUSIVE), edge (EPOLLET) or multishot (io_uring).
+ *
+ * edge has the flags that mio, and so tokio, registers a file with that is to be read: EPOLLIN |
+ * EPOLLRDHUP | EPOLLET. Like those it adds each file once, and never changes what it asked for.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -196,7 +199,7 @@ int main(int argc, char **argv)
 		else if (!strcmp(kind, "exclusive"))
 			with_epoll(EPOLLEXCLUSIVE);
 		else if (!strcmp(kind, "edge"))
-			with_epoll(EPOLLET);
+			with_epoll(EPOLLRDHUP | EPOLLET);
 		else if (!strcmp(kind, "multishot"))
 			with_multishot();
 		else
