@@ -90,6 +90,23 @@ for there in 5 25 26 40 60 100; do
 done
 conserved web INPUT 1
 
+claim "a read that a signal comes to ends with what has come so far, and loses nothing"
+for file in data history; do
+	n1 "$ipt" -A INPUT -p udp -m pktstat --period 20 --samples 1000 --name long
+	windows 256 20000000
+	wait_until '[[ $(status_key long frames) == 256 ]]'
+	sleep 0.06
+	in_ns n1 /t/fd "$(proc long $file)" signal=4 all=4096 2>report >got
+	echo "    $file: $(xargs <report)"
+	# Of some rows: they are copied together.
+	read -r _ bytes <report
+	((bytes >= 4096 && bytes < 4096 + 1024))
+	[[ $(grep -vc '^#' got) == 256 && $(awk '!/^#/ && NF != 3' got) == '' ]]
+	n1 "$ipt" -D INPUT 2
+	fd all=4096
+done
+conserved web INPUT 1
+
 claim "rows that a reader closed in the middle of come with a later row"
 for bytes in 1 24 25 26 40 45; do
 	bursts 3

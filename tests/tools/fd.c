@@ -7,6 +7,7 @@
  *   until=N     polls and reads until N bytes of rows came
  *   bad=N       a read to an address that is not there
  *   half=N      a read of 2 N bytes of which only the first N are there
+ *   signal=N    a read of N pages; a signal comes while it waits for each but the first
  *   pread=N,OFF seek=OFF                           poll=MS    epoll=MS    select=MS
  *   exclusive=MS  epoll, to be woken alone         edge=MS    waits for a change since the last one
  *   arm         puts it into an epoll set that stays; nobody waits
@@ -16,13 +17,18 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int fd;
@@ -65,6 +71,58 @@ static void half(const char *verb, size_t size)
 	n = read(fd, map + page - size, 2 * size);
 	put(map + page - size, n);
 	tell(verb, n);
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/* For the reader: whatever page it waits for comes after a signal. */
+static void bring_pages(int faults, long page)
+{
+	struct uffd_msg fault;
+
+	while (read(faults, &fault, sizeof(fault)) == sizeof(fault)) {
+		struct uffdio_zeropage zero = {
+			.range.start = fault.arg.pagefault.address & -page,
+			.range.len = page,
+		};
+
+		kill(getppid(), SIGUSR1);
+		if (ioctl(faults, UFFDIO_ZEROPAGE, &zero))
+			err(1, "UFFDIO_ZEROPAGE");
+	}
+	_exit(1);
+}
+
+static void with_signal(const char *verb, long pages)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *map = mmap(NULL, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction action = { .sa_handler = ignore };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register rest = {
+		.range = { (unsigned long)map + page, (pages - 1) * page },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	pid_t child;
+	ssize_t n;
+
+	if (faults < 0 || ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &rest))
+		err(1, "userfaultfd");
+	sigaction(SIGUSR1, &action, NULL);
+	child = fork();
+	if (child < 0)
+		err(1, "fork");
+	if (!child)
+		bring_pages(faults, page);
+	n = read(fd, map, pages * page);
+	put(map, n);
+	tell(verb, n);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 static void wait_select(const char *verb, int ms)
@@ -150,6 +208,8 @@ int main(int argc, char **argv)
 			tell(verb, read(fd, (void *)8, n));
 		} else if (!strcmp(verb, "half")) {
 			half(verb, n);
+		} else if (!strcmp(verb, "signal")) {
+			with_signal(verb, n);
 		} else if (!strcmp(verb, "pread")) {
 			got = pread(fd, buffer, n, strtol(comma + 1, NULL, 10));
 			put(buffer, got);
