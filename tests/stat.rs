@@ -156,7 +156,13 @@ fn rows_are_the_sums_of_their_windows() {
 #[test]
 fn rows_are_dated_by_the_clock_of_their_frames() {
     let seen = explore("stepped", stepped(), 1_000);
-    for seen in [seen.rows, seen.exact, seen.back, seen.set_back, seen.woken] {
+    for seen in [
+        seen.rows,
+        seen.exact_stepped,
+        seen.back,
+        seen.set_back,
+        seen.woken,
+    ] {
         assert_ne!(seen, 0, "something was never explored");
     }
 }
@@ -212,6 +218,7 @@ fn nothing_is_lost_whatever_happens() {
         seen.returned,
         seen.faults,
         seen.steps,
+        seen.exact_stepped,
         seen.back,
         seen.idle,
     ] {
