@@ -108,6 +108,7 @@ test-vm-all:
 test-vm-others:
 	@tests/vm/run -k 6.1 each
 	@tests/vm/run -k 6.12 -l servers servers
+	@tests/vm/run -k 6.12 -l slewed slewed
 	@$(call conservation,15)
 	@tests/iptables_test
 	@bench/gate

@@ -8,7 +8,8 @@
 #     # variants: legacy4 legacy6 nft4 nft6     run once for each (default: once, with neither)
 #     # timeout: 300                            seconds, on a slow machine (default 180)
 #     # cpus: 2                                 at least (default 1); $CPUS is what there are
-#     # machine: exact                          an instruction takes 1 ns of its time (tests/vm/qemu)
+#     # machine: exact                          an instruction takes 1 ns of its time (tests/vm/qemu);
+#                                               run alone, not with `all`
 #     # nics: yes                               two virtio ones with a wire between them
 #     # files: examples/foo            more for the guest, in /t
 
