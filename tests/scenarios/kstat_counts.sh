@@ -48,6 +48,47 @@ before=$(cat /sys/class/net/v10/statistics/tx_packets)
 [[ $(sums send_frames) == "" ]]
 (($(cat /sys/class/net/v10/statistics/tx_packets) - before >= 5))
 
+claim "what an IPsec policy takes passes twice and counts twice, as it was and as it leaves"
+secured() {
+	ip xfrm policy add src 10.9.0.1 dst 10.9.0.2 dir out tmpl proto esp mode transport
+	udp 10.9.0.2 4 100
+	ip xfrm policy deleteall
+}
+if ! modprobe -a esp4 xfrm_user 2>/dev/null ||
+	! ip xfrm state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 9 mode transport \
+		enc 'ecb(cipher_null)' '' auth digest_null ''; then
+	skip "IPsec: this kernel has no module for it"
+else
+	[[ $(sums secured) == "4 512" ]]
+	# Of each payload: SPI and number, UDP's header and the data, two bytes of ESP's, in fours.
+	[[ $(nout_row 'esp 10.9.0.1 10.9.0.2 v10') == "4 $((4 * (20 + 8 + 8 + 100 + 4)))" ]]
+	ip xfrm state deleteall
+fi
+
+claim "bridged packets count where br_netfilter hands them to iptables"
+if ! modprobe br_netfilter 2>/dev/null || ! ip link add br0 type bridge; then
+	skip "bridged packets: this kernel has no module for them"
+else
+	for port in v10 v12; do ip link set $port master br0; done
+	ip link set br0 up
+	ip -n n2 addr add 10.9.0.9/24 dev v21
+	ip -n n0 neigh replace 10.9.0.9 lladdr 02:00:00:00:00:22 dev v01 nud permanent
+	for handed in 1 0; do
+		sysctl -qw net.bridge.bridge-nf-call-iptables=$handed
+		before=$(in_ns n2 awk '$1 == "v21:" { print $3 }' /proc/net/dev)
+		wait_until '[[ $(bridge link show dev v12) == *forwarding* ]]'
+		sums in_ns n0 udp 10.9.0.9 5 100
+		counted=$(nout_row 'udp 10.9.0.2 10.9.0.9 br0')
+		(($(in_ns n2 awk '$1 == "v21:" { print $3 }' /proc/net/dev) - before >= 5))
+		case $handed in
+		1) [[ $counted == "5 640" ]] ;;
+		0) [[ $counted == "" ]] ;;
+		esac
+	done
+	ip link del br0
+	ip -n n2 addr del 10.9.0.9/24 dev v21
+fi
+
 leave() {
 	ip link del v10
 	ip link del v12
