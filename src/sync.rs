@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The only file that names atomics: the machine's, or loom's, which tries every interleaving.
+//! The only file that names atomics: the machine's, or loom's, which tries every interleaving. And
+//! what a lock does.
+
+use core::convert::Infallible;
 
 #[cfg(not(pktstat_loom))]
 pub use core::sync::atomic::{fence, AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -7,6 +10,19 @@ pub use core::sync::atomic::{fence, AtomicBool, AtomicU32, AtomicU64, Ordering};
 pub use loom::sync::atomic::{fence, Ordering};
 #[cfg(pktstat_loom)]
 pub use marked::{AtomicBool, AtomicU32, AtomicU64};
+
+/// What one CPU at a time may use, with interrupts off.
+pub trait Exclusive<T> {
+    /// Waits for it, and uses it.
+    fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R;
+}
+
+/// For those that have none.
+impl<T> Exclusive<T> for Infallible {
+    fn with<R>(&self, _: impl FnOnce(&mut T) -> R) -> R {
+        match *self {}
+    }
+}
 
 /// Waits a moment for another CPU. Any context; the other CPU must not be waiting for this one.
 pub fn relax() {

@@ -25,9 +25,9 @@ use xt_pktstat::stat::gate::Gate;
 use xt_pktstat::stat::host::Host;
 use xt_pktstat::stat::ring::{Closed, Position, Taken};
 use xt_pktstat::stat::tally::recent_packet;
-use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
+use xt_pktstat::stat::threshold::{Reports, Share, Threshold};
 use xt_pktstat::stat::window::{Time, Window};
-use xt_pktstat::sync::{fence, Ordering};
+use xt_pktstat::sync::{fence, Exclusive, Ordering};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(10).unwrap();
 /// Bytes of a frame: what is of two moments does not agree.

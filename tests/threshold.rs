@@ -15,9 +15,9 @@ use xt_pktstat::stat::clock::Clock;
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::tally::{recent_mask, recent_packet, recent_units, Tally};
-use xt_pktstat::stat::threshold::{Exclusive, Reports, Share, Threshold};
+use xt_pktstat::stat::threshold::{Reports, Share, Threshold};
 use xt_pktstat::stat::window::Window;
-use xt_pktstat::sync::Ordering::Relaxed;
+use xt_pktstat::sync::{Exclusive, Ordering::Relaxed};
 
 const PERIOD_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 

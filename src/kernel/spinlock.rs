@@ -4,7 +4,7 @@
 use super::error::Result;
 use super::owned::{Object, Owned};
 use super::sys;
-use crate::stat::threshold::Exclusive;
+use crate::sync::Exclusive;
 use core::cell::UnsafeCell;
 
 /// A value that one CPU at a time may use. Made and dropped in process context, and may sleep then;

@@ -4,11 +4,11 @@
 use super::clock::{Clock, Moment, RealTime};
 use super::fifo::{self, FreeSlots, Slot, Tail};
 use super::tally::{recent_mask, recent_packet, recent_units, Closing, Tally};
-use super::threshold::{Exclusive, Reports, Share, Threshold};
+use super::threshold::{Reports, Share, Threshold};
 use super::wake::WakeRequest;
 use super::window::{Period, Window};
 use crate::rate::Unit;
-use crate::sync::Ordering;
+use crate::sync::{Exclusive, Ordering};
 use core::num::NonZeroU64;
 use core::ops::Deref;
 

@@ -9,22 +9,8 @@
 
 use super::window::Window;
 use crate::rate::Unit;
-use crate::sync::{AtomicU64, Ordering};
-use core::convert::Infallible;
+use crate::sync::{AtomicU64, Exclusive, Ordering};
 use core::num::NonZeroU64;
-
-/// What one CPU at a time may use, with interrupts off.
-pub trait Exclusive<T> {
-    /// Waits for it, and uses it.
-    fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R;
-}
-
-/// For counters without `--above`.
-impl<T> Exclusive<T> for Infallible {
-    fn with<R>(&self, _: impl FnOnce(&mut T) -> R) -> R {
-        match *self {}
-    }
-}
 
 /// A window as far as CPUs have reported.
 #[derive(Default)]
