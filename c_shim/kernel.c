@@ -126,6 +126,16 @@ void pktstat_shim_spin_unlock(struct pktstat_spinlock *it)
 	raw_spin_unlock(&it->lock);
 }
 
+void pktstat_shim_irq_disable(void)
+{
+	local_irq_disable();
+}
+
+void pktstat_shim_irq_enable(void)
+{
+	local_irq_enable();
+}
+
 void pktstat_shim_synchronize_rcu(void)
 {
 	synchronize_rcu();

@@ -11,28 +11,40 @@
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{fence, AtomicBool, Ordering};
-use loom::sync::Arc;
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 use std::sync::atomic::AtomicU64;
 use xt_pktstat::kstat::bank::Sent;
 use xt_pktstat::kstat::step_size::StepSize;
-use xt_pktstat::kstat::steps::{Buffer, Flip, Steps};
+use xt_pktstat::kstat::steps::{Block, Buffer, Flip, Pool, Steps};
+use xt_pktstat::sync::Exclusive;
 
 const CPUS: usize = 2;
 /// Bytes of a packet.
 const BYTES: u32 = 100;
 
+/// The kernel's has interrupts off too, and no thread here has any.
+struct Locked(Mutex<Pool>);
+
+impl Exclusive<Pool> for Locked {
+    fn with<R>(&self, use_it: impl FnOnce(&mut Pool) -> R) -> R {
+        use_it(&mut self.0.lock().unwrap())
+    }
+}
+
 /// Loom's cells say when packets and reader meet in one.
 struct Shared {
-    steps: Steps,
+    steps: Steps<Locked, [Block; CPUS]>,
     banks: [[UnsafeCell<Sent>; CPUS]; 2],
     counting: [AtomicBool; CPUS],
 }
 
 impl Shared {
     fn new(counter: u64) -> Self {
+        let counter = size(counter);
+        let pool = Locked(Mutex::new(Pool::new(counter)));
         Self {
-            steps: Steps::new(size(counter)),
+            steps: Steps::new(counter, pool, Default::default()),
             banks: Default::default(),
             counting: Default::default(),
         }
@@ -41,7 +53,8 @@ impl Shared {
     fn packet(&self, cpu: usize) {
         self.counting[cpu].store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let placement = self.steps.take();
+        let placement = self.steps.take_without_ticket();
+        let placement = placement.unwrap_or_else(|| self.steps.take(cpu));
         placement.buffer.of_pair(&self.banks)[cpu].with_mut(|sent| {
             // SAFETY: loom's own check of this cell is the point of the test.
             unsafe { &mut *sent }.packet(placement.ticket, BYTES);

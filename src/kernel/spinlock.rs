@@ -2,6 +2,7 @@
 //! The kernel's raw spinlock, for what CPUs use with interrupts off.
 
 use super::error::Result;
+use super::memory::Boxed;
 use super::owned::{Object, Owned};
 use super::sys;
 use crate::sync::Exclusive;
@@ -48,4 +49,21 @@ impl<T> Exclusive<T> for SpinLock<T> {
         unsafe { sys::pktstat_shim_spin_unlock(self.raw.as_ptr()) };
         result
     }
+}
+
+/// A lock in an allocation of its own: what stands beside the box does not share its cache line.
+impl<T, Lock: Exclusive<T>> Exclusive<T> for Boxed<Lock> {
+    fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
+        (**self).with(use_it)
+    }
+}
+
+/// Calls `use_it` with interrupts off. Process context.
+pub fn with_interrupts_off<R>(use_it: impl FnOnce() -> R) -> R {
+    // SAFETY: process context has interrupts on; `use_it` cannot panic, nothing in the module can.
+    unsafe { sys::pktstat_shim_irq_disable() };
+    let result = use_it();
+    // SAFETY: they were on, and are off since above.
+    unsafe { sys::pktstat_shim_irq_enable() };
+    result
 }

@@ -40,29 +40,29 @@ impl Count {
 pub struct Sent {
     earlier: Count,
     newest: Count,
-    newest_end: u64,
+    newest_step: u64,
 }
 
 impl Sent {
-    /// Adds a packet. A CPU takes its tickets in order: one that is not behind the newest step is in
-    /// it.
+    /// Adds a packet. A CPU takes its tickets in order: one that is not of the newest step is of a
+    /// later one.
     #[inline]
     pub fn packet(&mut self, ticket: Option<Ticket>, bytes: u32) {
         let Some(ticket) = ticket else {
             self.earlier.packet(bytes);
             return;
         };
-        if ticket.is_behind(self.newest_end) {
+        if ticket.step != self.newest_step {
             self.earlier.add(self.newest);
             self.newest = Count::default();
-            self.newest_end = ticket.step_end();
+            self.newest_step = ticket.step;
         }
         self.newest.packet(bytes);
     }
 
     /// What a flip publishes of it, and what stays pending.
     pub fn divided(&self, flip: &Flip) -> (Count, Count) {
-        if flip.publishes(self.newest_end) {
+        if flip.publishes(self.newest_step) {
             let mut published = self.earlier;
             published.add(self.newest);
             (published, Count::default())
@@ -96,29 +96,13 @@ impl<M: Memory> Bank<M> {
     /// On the bank's CPU only, and nothing that may count a packet comes between its placement and this.
     #[inline(always)]
     pub fn packet(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
-        match ticket {
-            Some(ticket) => self.packet_with_ticket(*flow, ticket, bytes),
-            None => self.look_at_once(flow, None, bytes),
-        }
-    }
-
-    /// Not inlined: packets without a ticket would pay for the registers that this one needs. It takes
-    /// the flow by value: else they would have to have it in memory.
-    #[inline(never)]
-    fn packet_with_ticket(&mut self, flow: Flow, ticket: Ticket, bytes: u32) {
-        self.look_at_once(&flow, Some(ticket), bytes);
-    }
-
-    /// Counts it where the flow is looked for first, or further on.
-    #[inline(always)]
-    fn look_at_once(&mut self, flow: &Flow, ticket: Option<Ticket>, bytes: u32) {
         match self.flows.value_at_once(flow) {
             Some(sent) => sent.packet(ticket, bytes),
             None => self.look_further(*flow, ticket, bytes),
         }
     }
 
-    /// The same for a flow that is new, or not where it is looked for first, or does not fit.
+    /// Counts a packet of a flow that is new, or not where it is looked for first, or does not fit.
     #[cold]
     #[inline(never)]
     fn look_further(&mut self, flow: Flow, ticket: Option<Ticket>, bytes: u32) {

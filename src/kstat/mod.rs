@@ -6,8 +6,9 @@
 //! other buffer, and once those on the way have arrived, the buffer that was left is complete and
 //! is folded into the [`ledger`]. What the ledger has published is the text of [`nout`].
 //!
-//! So packets share nothing but one word, which they only read while `counter` is 1, and a
-//! reader sees all that happened before its flip and nothing of what came after it.
+//! So packets share nothing but one word, which they only read, and unless `counter` is 1 a pool of
+//! tickets, from which a CPU takes many at a time. And a reader sees all that happened before its
+//! flip and nothing of what came after it.
 
 #![forbid(unsafe_code)]
 

@@ -5,7 +5,7 @@ use super::bank::Bank;
 use super::ledger::Ledger;
 use super::nout;
 use super::step_size::StepSize;
-use super::steps::{Buffer, Flip, Steps};
+use super::steps::{Buffer, Flip};
 use super::table::Memory;
 use crate::decimal::Writer;
 
@@ -34,8 +34,8 @@ pub trait Machine {
 
 /// The steps and the banks of all CPUs.
 pub trait Running<M: Memory> {
-    /// The steps that packets take their place in.
-    fn steps(&self) -> &Steps;
+    /// Flips the steps that packets take their place in: see [`super::steps::Steps::flip`].
+    fn flip(&self, next: Option<StepSize>) -> Flip;
     /// The banks of a buffer, to be folded: packets have left it, and [`Machine::wait_for_packets`]
     /// has returned since.
     fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<M>>
@@ -111,7 +111,7 @@ impl<M: Machine> State<M> {
         self.machine.unhook();
         self.machine.wait_for_packets();
         // No packet comes any more, so all are in the buffer that this leaves.
-        let flip = running.steps().flip(Some(self.counter));
+        let flip = running.flip(Some(self.counter));
         Self::take(&mut self.ledger, &mut running, &flip);
     }
 
@@ -120,7 +120,7 @@ impl<M: Machine> State<M> {
         let Some(running) = &mut self.running else {
             return;
         };
-        let flip = running.steps().flip(next);
+        let flip = running.flip(next);
         self.machine.wait_for_packets();
         Self::take(&mut self.ledger, running, &flip);
         running.refit(flip.buffer);

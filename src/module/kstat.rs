@@ -6,6 +6,7 @@ use crate::kernel::log;
 use crate::kernel::memory::{Arc, Array, Boxed, ForeignOwnable};
 use crate::kernel::mutex::{Guard, Mutex, Rank};
 use crate::kernel::percpu::{possible_cpus, PerCpu};
+use crate::kernel::spinlock::{with_interrupts_off, SpinLock};
 use crate::kernel::sys;
 use crate::kstat::bank::Bank;
 use crate::kstat::flow::{Flow, Secret};
@@ -13,7 +14,7 @@ use crate::kstat::ledger::Ledger;
 use crate::kstat::nout;
 use crate::kstat::state::{self, Machine, State};
 use crate::kstat::step_size::{StepSize, StepSizeError};
-use crate::kstat::steps::{Buffer, Steps};
+use crate::kstat::steps::{self, Block, Blocks, Buffer, Flip, Placement, Pool};
 use crate::kstat::table::{slots, Memory, ROWS_MAX};
 
 use core::cell::UnsafeCell;
@@ -31,6 +32,15 @@ impl Memory for Kernel {
     type Array<T> = Array<T>;
 }
 
+/// What packets take their place in.
+type Steps = steps::Steps<Boxed<SpinLock<Pool>>, PerCpu<Block>>;
+
+impl Blocks for PerCpu<Block> {
+    fn get(&self, cpu: usize) -> Option<&Block> {
+        self.get(cpu)
+    }
+}
+
 /// One CPU's part.
 ///
 /// # Invariants
@@ -42,6 +52,8 @@ impl Memory for Kernel {
 struct CpuBanks {
     banks: [UnsafeCell<Bank<Kernel>>; 2],
     steps: Arc<Steps>,
+    /// Which of the possible CPUs it is, from 0.
+    number: usize,
 }
 
 // SAFETY: by the invariant a bank has one user at a time: the CPU that it belongs to, with
@@ -155,7 +167,7 @@ impl Running {
     fn cpu(
         secret: &Secret,
         entries: usize,
-        cpu: i32,
+        (cpu, number): (i32, usize),
         steps: &Arc<Steps>,
         place: *mut CpuBanks,
     ) -> Result {
@@ -169,7 +181,10 @@ impl Running {
             }
         }
         // SAFETY: as above.
-        unsafe { (&raw mut (*place).steps).write(steps.clone()) };
+        unsafe {
+            (&raw mut (*place).steps).write(steps.clone());
+            (&raw mut (*place).number).write(number);
+        }
         Ok(())
     }
 }
@@ -188,15 +203,17 @@ impl Machine for Kernel {
         let secret = secret();
         // It is too large, and says so.
         entries()?;
-        let steps = Arc::new(Steps::new(counter))?;
+        let pool = Boxed::new(SpinLock::new(Pool::new(counter))?)?;
+        let blocks = PerCpu::new(|_| Ok(Block::default()))?;
+        let steps = Arc::new(Steps::new(counter, pool, blocks))?;
         let mut cpus = self.cpus.lock();
-        let mut are_up = cpus.are_up.iter();
-        // SAFETY: `cpu` writes both banks and the steps, or fails before it has written any: that
+        let mut are_up = cpus.are_up.iter().enumerate();
+        // SAFETY: `cpu` writes the whole part, or fails before it has written any of it: that
         // of the second bank is what that of the first is.
         let banks = unsafe {
             PerCpu::in_place(|cpu, place| {
-                let is_up = are_up.next().is_some_and(|is_up| *is_up);
-                Running::cpu(&secret, capacity(is_up), cpu, &steps, place)
+                let (number, is_up) = are_up.next().ok_or(Error::EINVAL)?;
+                Running::cpu(&secret, capacity(*is_up), (cpu, number), &steps, place)
             })
         }?;
         let banks = Arc::new(banks)?;
@@ -227,8 +244,8 @@ impl Machine for Kernel {
 }
 
 impl state::Running<Kernel> for Running {
-    fn steps(&self) -> &Steps {
-        &self.steps
+    fn flip(&self, next: Option<StepSize>) -> Flip {
+        with_interrupts_off(|| self.steps.flip(next))
     }
 
     fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<Kernel>>
@@ -277,20 +294,41 @@ impl Kstat {
     }
 }
 
-/// Counts a packet.
+/// Counts a packet where `place` places it, unless it does not. Returns whether it does.
 ///
 /// # Safety
 ///
-/// `cpu` is this CPU's part of the block that was hooked, and interrupts are off.
+/// `cpu` is this CPU's part of the block that was hooked, interrupts are off, and what `place` returns was
+/// taken there.
 #[inline(always)]
-unsafe fn count(cpu: *const c_void, flow: Flow, bytes: u32) {
+unsafe fn count(
+    cpu: *const c_void,
+    place: impl FnOnce(&CpuBanks) -> Option<Placement>,
+    flow: Flow,
+    bytes: u32,
+) -> bool {
     // SAFETY: a part of the block that was hooked, which lives until hooks are over.
     let cpu = unsafe { PerCpu::<CpuBanks>::value_at(cpu) };
-    let placement = cpu.steps.take();
+    let Some(placement) = place(cpu) else {
+        return false;
+    };
     let bank = placement.buffer.of_pair(&cpu.banks);
     // SAFETY: the buffer counts, or was left so lately that the reader still waits for this CPU;
     // and with interrupts off nothing else of this CPU is in here.
     unsafe { &mut *bank.get() }.packet(&flow, placement.ticket, bytes);
+    true
+}
+
+/// Places a packet that needs no ticket.
+#[inline(always)]
+fn at_once(cpu: &CpuBanks) -> Option<Placement> {
+    cpu.steps.take_without_ticket()
+}
+
+/// Places any packet.
+#[inline(always)]
+fn with_ticket(cpu: &CpuBanks) -> Option<Placement> {
+    Some(cpu.steps.take(cpu.number))
 }
 
 /// Counts an IPv4 packet.
@@ -307,8 +345,32 @@ unsafe extern "C" fn pktstat_rs_kstat_v4(
     name1: u64,
     bytes: u32,
 ) {
+    let flow = Flow::v4(protocol, addresses, [name0, name1]);
     // SAFETY: as the hook promises.
-    unsafe { count(cpu, Flow::v4(protocol, addresses, [name0, name1]), bytes) };
+    if unsafe { !count(cpu, at_once, flow, bytes) } {
+        // SAFETY: as above.
+        unsafe { v4_with_ticket(cpu, protocol, addresses, name0, name1, bytes) };
+    }
+}
+
+/// Counts an IPv4 packet that needs a ticket. Not inlined: others would pay for its registers. Its
+/// arguments are where those of the hook are.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_kstat_v4`].
+#[inline(never)]
+unsafe extern "C" fn v4_with_ticket(
+    cpu: *const c_void,
+    protocol: u8,
+    addresses: u64,
+    name0: u64,
+    name1: u64,
+    bytes: u32,
+) {
+    let flow = Flow::v4(protocol, addresses, [name0, name1]);
+    // SAFETY: as promised.
+    unsafe { count(cpu, with_ticket, flow, bytes) };
 }
 
 /// Counts an IPv6 packet.
@@ -329,8 +391,36 @@ unsafe extern "C" fn pktstat_rs_kstat_v6(
     bytes: u32,
 ) {
     let addresses = [source0, source1, destination0, destination1];
+    let flow = Flow::v6(protocol, addresses, [name0, name1]);
     // SAFETY: as the hook promises.
-    unsafe { count(cpu, Flow::v6(protocol, addresses, [name0, name1]), bytes) };
+    if unsafe { !count(cpu, at_once, flow, bytes) } {
+        let [a0, a1, a2, a3] = addresses;
+        // SAFETY: as above.
+        unsafe { v6_with_ticket(cpu, protocol, a0, a1, a2, a3, name0, name1, bytes) };
+    }
+}
+
+/// Counts an IPv6 packet that needs a ticket, as [`v4_with_ticket`] does.
+///
+/// # Safety
+///
+/// As [`pktstat_rs_kstat_v6`].
+#[inline(never)]
+unsafe extern "C" fn v6_with_ticket(
+    cpu: *const c_void,
+    protocol: u8,
+    source0: u64,
+    source1: u64,
+    destination0: u64,
+    destination1: u64,
+    name0: u64,
+    name1: u64,
+    bytes: u32,
+) {
+    let addresses = [source0, source1, destination0, destination1];
+    let flow = Flow::v6(protocol, addresses, [name0, name1]);
+    // SAFETY: as promised.
+    unsafe { count(cpu, with_ticket, flow, bytes) };
 }
 
 /// kstat, stopped. Null where there is no memory.

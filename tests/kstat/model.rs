@@ -11,10 +11,11 @@ use xt_pktstat::kstat::flow::{Address, Flow, Secret};
 use xt_pktstat::kstat::ledger::Ledger;
 use xt_pktstat::kstat::state::{Machine, Running, State};
 use xt_pktstat::kstat::step_size::StepSize;
-use xt_pktstat::kstat::steps::{Buffer, Placement, Steps};
+use xt_pktstat::kstat::steps::{self, Block, Buffer, Flip, Placement, Pool};
 use xt_pktstat::kstat::table::{slots, FlowRow, Memory};
+use xt_pktstat::sync::Exclusive;
 
-pub const CPUS: usize = 4;
+pub const CPUS: usize = 8;
 pub const FLOWS: u8 = 12;
 const SECRET: Secret = Secret::new([11, 13, 17, 19, 23, 29, 31, 37, 41]);
 
@@ -48,6 +49,17 @@ fn flow(number: u8) -> Flow {
 fn counter(number: u32) -> StepSize {
     StepSize::parse(number.to_string().as_bytes()).unwrap()
 }
+
+/// Nothing takes turns here.
+struct Alone(RefCell<Pool>);
+
+impl Exclusive<Pool> for Alone {
+    fn with<R>(&self, use_it: impl FnOnce(&mut Pool) -> R) -> R {
+        use_it(&mut self.0.borrow_mut())
+    }
+}
+
+type Steps = steps::Steps<Alone, [Block; CPUS]>;
 
 pub struct Heap;
 impl Memory for Heap {
@@ -86,7 +98,7 @@ impl Traffic {
     fn take(&mut self, cpu: usize, packet: Packet) {
         self.count(cpu);
         if let Some(steps) = self.steps.as_ref().filter(|_| !self.are_down[cpu]) {
-            self.placements[cpu] = Some((steps.take(), packet));
+            self.placements[cpu] = Some((steps.take(cpu), packet));
             self.packets.push(packet);
         }
     }
@@ -119,6 +131,7 @@ impl Machine for Host {
     }
 
     fn prepare(&mut self, counter: StepSize) -> Result<Banks, Infallible> {
+        let pool = Alone(RefCell::new(Pool::new(counter)));
         let are_down = self.traffic.borrow().are_down;
         let bank = |cpu: usize| {
             let (index, rows) = memory(if are_down[cpu] { 0 } else { self.rows });
@@ -127,7 +140,7 @@ impl Machine for Host {
         Ok(Banks {
             rows: self.rows,
             traffic: self.traffic.clone(),
-            steps: Rc::new(Steps::new(counter)),
+            steps: Rc::new(Steps::new(counter, pool, Default::default())),
             banks: [(0..CPUS).map(bank).collect(), (0..CPUS).map(bank).collect()],
         })
     }
@@ -155,8 +168,8 @@ impl Machine for Host {
 }
 
 impl Running<Heap> for Banks {
-    fn steps(&self) -> &Steps {
-        &self.steps
+    fn flip(&self, next: Option<StepSize>) -> Flip {
+        self.steps.flip(next)
     }
 
     fn buffer<'a>(&'a mut self, buffer: Buffer) -> impl Iterator<Item = &'a mut Bank<Heap>>
