@@ -3,8 +3,9 @@
 //!
 //! The accounting core is the module's own (`stat::cpu`), with the fast path's steps in Rust,
 //! against what one would write without it: a FIFO behind a spinlock, which is what the xt_pktstat
-//! of 2011 did, and atomics that the CPUs share. Threads are pinned, start together, and a
-//! measurement counts only if they overlapped and nobody took a CPU away.
+//! of 2011 did, and atomics that the CPUs share. So is kstat (`kstat::steps`, `kstat::bank`), against
+//! tickets that all CPUs take from one word. Threads are pinned, start together, and a measurement
+//! counts only if they overlapped and nobody took a CPU away.
 
 use criterion::{criterion_group, criterion_main, Criterion};
 use std::arch::x86_64::_rdtsc;
@@ -14,11 +15,17 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use xt_pktstat::kstat::bank::Bank;
+use xt_pktstat::kstat::flow::{Flow, Secret};
+use xt_pktstat::kstat::step_size::StepSize;
+use xt_pktstat::kstat::steps::{Block as Tickets, Buffer, Placement, Pool, Steps, Ticket};
+use xt_pktstat::kstat::table::{slots, FlowRow, Memory};
 use xt_pktstat::stat::clock::{Clock as WallClock, Line, RealTime};
 use xt_pktstat::stat::cpu::{self, CpuCounter, Timer};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::tally::recent_packet;
 use xt_pktstat::stat::window::Window;
+use xt_pktstat::sync::Exclusive;
 
 const PERIOD_NS: u64 = 1_000_000;
 const LEN: u64 = 128;
@@ -226,6 +233,148 @@ impl Design for Shared {
     }
 }
 
+/// kstat: a flow on each CPU, and nobody reads.
+struct Kstat<Take> {
+    take: Take,
+    banks: [UnsafeCell<Bank<Heap>>; 2],
+}
+
+// SAFETY: a bank is touched by its thread alone.
+unsafe impl<Take: Sync> Sync for Kstat<Take> {}
+
+struct Heap;
+
+impl Memory for Heap {
+    type Array<T> = Vec<T>;
+}
+
+/// How a packet takes its place.
+trait Takes: Sync {
+    fn at_once(&self) -> Option<Placement>;
+    fn with_ticket(&self, thread: usize) -> Placement;
+}
+
+/// As the module does it.
+struct Blocks(Steps<Spin<Pool>, [Tickets; 2]>);
+
+impl Takes for Blocks {
+    #[inline(always)]
+    fn at_once(&self) -> Option<Placement> {
+        self.0.take_without_ticket()
+    }
+
+    fn with_ticket(&self, thread: usize) -> Placement {
+        self.0.take(thread)
+    }
+}
+
+/// In memory of its own, as the module's is.
+struct Spin<T>(Box<Locking<T>>);
+
+#[repr(align(64))]
+struct Locking<T> {
+    locked: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is touched by the holder of the lock alone.
+unsafe impl<T: Send> Sync for Spin<T> {}
+
+impl<T> Exclusive<T> for Spin<T> {
+    fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
+        let Locking { locked, value } = &*self.0;
+        while locked.swap(true, Acquire) {
+            while locked.load(Relaxed) {
+                spin_loop();
+            }
+        }
+        // SAFETY: we have the lock.
+        let result = use_it(unsafe { &mut *value.get() });
+        locked.store(false, Release);
+        result
+    }
+}
+
+/// Each ticket from a word that all CPUs share.
+struct OneWord {
+    size: NonZeroU64,
+    taken: AtomicU64,
+}
+
+impl Takes for OneWord {
+    #[inline(always)]
+    fn at_once(&self) -> Option<Placement> {
+        None
+    }
+
+    fn with_ticket(&self, _: usize) -> Placement {
+        let step = 1 + self.taken.fetch_add(1, AcqRel) / self.size;
+        Placement {
+            buffer: Buffer::Even,
+            ticket: Some(Ticket { step }),
+        }
+    }
+}
+
+impl<Take: Takes> Kstat<Take> {
+    fn new(take: Take) -> Self {
+        const ROWS: usize = 4096;
+        let bank = || {
+            let (index, rows) = (vec![0; slots(ROWS)], vec![FlowRow::default(); ROWS]);
+            UnsafeCell::new(Bank::new(Secret::new([3; 9]), index, rows).unwrap())
+        };
+        Self {
+            take,
+            banks: [bank(), bank()],
+        }
+    }
+
+    #[inline(always)]
+    fn count(&self, placement: Placement, thread: usize, flow: &Flow, len: u64) {
+        black_box(placement.buffer);
+        // SAFETY: this thread's own.
+        let bank = unsafe { &mut *self.banks[thread].get() };
+        bank.packet(flow, placement.ticket, len as u32);
+    }
+
+    #[inline(never)]
+    fn with_ticket(&self, thread: usize, flow: Flow, len: u64) {
+        self.count(self.take.with_ticket(thread), thread, &flow, len);
+    }
+}
+
+impl Kstat<Blocks> {
+    fn blocks(counter: u64) -> Self {
+        let counter = StepSize::parse(counter.to_string().as_bytes()).unwrap();
+        let pool = Spin(Box::new(Locking {
+            locked: AtomicBool::new(false),
+            value: UnsafeCell::new(Pool::new(counter)),
+        }));
+        Self::new(Blocks(Steps::new(counter, pool, Default::default())))
+    }
+}
+
+impl Kstat<OneWord> {
+    fn one_word(counter: u64) -> Self {
+        Self::new(OneWord {
+            size: NonZeroU64::new(counter).unwrap(),
+            taken: AtomicU64::new(0),
+        })
+    }
+}
+
+impl<Take: Takes> Design for Kstat<Take> {
+    #[inline(always)]
+    fn packet(&self, thread: usize, len: u64) {
+        let addresses = black_box(0x0200_090a_0100_090a + thread as u64);
+        let flow = Flow::v4(17, addresses, [0x3068_7465, 0]);
+        match self.take.at_once() {
+            Some(placement) => self.count(placement, thread, &flow, len),
+            None => self.with_ticket(thread, flow, len),
+        }
+    }
+}
+
 fn pin(cpu: usize) {
     // SAFETY: a set of zeros is an empty one.
     unsafe {
@@ -339,6 +488,14 @@ fn packet(c: &mut Criterion) {
         || Locked::new(realtime_ns, PERIOD_NS),
         per_ns,
     );
+    for counter in [1, 10, 1000] {
+        let name = format!("kstat/{counter}");
+        measure(c, &name, || Kstat::blocks(counter), per_ns);
+        if counter != 1 {
+            let name = format!("kstat_one_word/{counter}");
+            measure(c, &name, || Kstat::one_word(counter), per_ns);
+        }
+    }
 }
 
 criterion_group! {
