@@ -110,31 +110,35 @@ for kind in poll select epoll exclusive edge multishot; do
 	for many in 1 2 65; do followed $kind $many; done
 done
 
-claim "nobody is woken for another counter"
-for i in {1..65}; do echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"; done >rules
-for i in 1 2 3; do echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name busy$i"; done >>rules
-{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
-pids=()
-for i in {1..65}; do
-	# In place of the shell: its number is the reader's.
-	(exec nsenter --net=/run/netns/n1 /t/fd "$(proc "quiet$i" data)" poll=300000 >/dev/null 2>&1) &
-	pids+=($!)
-done
-# switches: how often they have gone to sleep, all together.
-switches() {
-	local pid
-	for pid in "${pids[@]}"; do cat "/proc/$pid/status"; done |
-		awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'
-}
-sleep 2
-before=$(switches)
-for i in 1 2 3; do
-	in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"report.$i" &
-done
-send_udp 12 100 -b 1 -i 110000
-wait_until '[[ -s report.1 && -s report.2 && -s report.3 ]]'
-[[ $(switches) == "$before" ]]
-kill "${pids[@]}"
+if [[ $(printf '5.12\n%s\n' "$(uname -r)" | sort -V | head -n 1) != 5.12 ]]; then
+	skip "nobody is woken for another counter: before 5.12 who found nothing looks ten times a second"
+else
+	claim "nobody is woken for another counter"
+	for i in {1..65}; do echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"; done >rules
+	for i in 1 2 3; do echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name busy$i"; done >>rules
+	{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
+	pids=()
+	for i in {1..65}; do
+		# In place of the shell: its number is the reader's.
+		(exec nsenter --net=/run/netns/n1 /t/fd "$(proc "quiet$i" data)" poll=300000 >/dev/null 2>&1) &
+		pids+=($!)
+	done
+	# switches: how often they have gone to sleep, all together.
+	switches() {
+		local pid
+		for pid in "${pids[@]}"; do cat "/proc/$pid/status"; done |
+			awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'
+	}
+	sleep 2
+	before=$(switches)
+	for i in 1 2 3; do
+		in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"report.$i" &
+	done
+	send_udp 12 100 -b 1 -i 110000
+	wait_until '[[ -s report.1 && -s report.2 && -s report.3 ]]'
+	[[ $(switches) == "$before" ]]
+	kill "${pids[@]}"
+fi
 
 if [[ ! -w /sys/power/pm_test || $(</sys/power/mem_sleep) != *deep* ]]; then
 	skip "a machine that slept past a window's end: this one cannot stop its clock and go on"
