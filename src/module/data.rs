@@ -95,7 +95,7 @@ impl Open {
     }
 
     /// Called at the end of the rows: sets the timer that wakes the pollers when the next row is ready.
-    /// A multishot poll of io_uring does not call the poll callback again after it was woken.
+    /// A multishot poll of io_uring does not call the poll callback again after it was told of a row.
     fn ask_for_pollers(&self) {
         let timer = self.counter.0.timer();
         if timer.is_polled() && self.poll(&self.reader.lock()) {

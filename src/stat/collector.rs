@@ -239,10 +239,10 @@ where
     ) -> bool {
         self.idle.request(shared.request());
         self.collect(shared, cpus, host);
-        let is_ready = |window: &Window| self.drain.is_ready(*window);
         let unread = self.next_unread(last);
-        self.wake_after(shared, host, unread.filter(|window| !is_ready(window)));
-        unread.as_ref().is_some_and(is_ready)
+        let is_ready = unread.is_some_and(|window| self.drain.is_ready(window));
+        self.wake_after(shared, host, unread.filter(|_| !is_ready), is_ready);
+        is_ready
     }
 
     /// The same for `history` and a reader at `position`.
@@ -255,17 +255,25 @@ where
     ) -> bool {
         self.idle.request(shared.request());
         self.collect(shared, cpus, host);
-        self.wake_after(shared, host, None);
-        self.history.is_after(position)
+        let is_ready = self.history.is_after(position);
+        self.wake_after(shared, host, None, is_ready);
+        is_ready
     }
 
     /// Has the pollers woken at the end of `window`, or of the next one that the CPUs have, if that
     /// is sooner. Where nothing was counted, the packet that opens a window sets the timer; one that
-    /// was found to be in time before does not, so until none can come the pollers look again.
-    fn wake_after<T: Timer>(&self, shared: &Shared<T>, host: &impl Host, window: Option<Window>) {
+    /// was found to be in time before does not, so until none can come the pollers look again, but
+    /// for one that `is_ready`: whoever reads looks at the end of the rows.
+    fn wake_after<T: Timer>(
+        &self,
+        shared: &Shared<T>,
+        host: &impl Host,
+        window: Option<Window>,
+        is_ready: bool,
+    ) {
         let windows = window.into_iter().chain(self.drain.next());
         let Some(window) = windows.reduce(Window::earlier) else {
-            if !self.idle.is_certain() {
+            if !is_ready && !self.idle.is_certain() {
                 shared.timer().start(LOOK_AGAIN_NS);
             }
             return;

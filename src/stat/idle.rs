@@ -13,8 +13,9 @@ use super::wake::WakeRequest;
 ///
 /// # Invariants
 ///
-/// The collector's, under its mutex, as all who set the request. But for `No`, the request was set
-/// before a look that found nothing, the last one or the next. See Documentation/concurrency.md.
+/// The collector's, under its mutex, as all who set the request. In `Requested` the request was set
+/// before the next look, in those after it before the last one, which found nothing. See
+/// Documentation/concurrency.md.
 #[derive(Clone, Copy, Default, Debug)]
 pub enum Idle {
     /// Something may have been.
