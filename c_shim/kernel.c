@@ -126,14 +126,17 @@ void pktstat_shim_spin_unlock(struct pktstat_spinlock *it)
 	raw_spin_unlock(&it->lock);
 }
 
-void pktstat_shim_irq_disable(void)
+unsigned long pktstat_shim_irq_save(void)
 {
-	local_irq_disable();
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
 }
 
-void pktstat_shim_irq_enable(void)
+void pktstat_shim_irq_restore(unsigned long flags)
 {
-	local_irq_enable();
+	local_irq_restore(flags);
 }
 
 void pktstat_shim_synchronize_rcu(void)

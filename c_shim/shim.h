@@ -139,8 +139,8 @@ struct pktstat_spinlock *pktstat_shim_spinlock_new(void);
 void pktstat_shim_spinlock_free(struct pktstat_spinlock *lock);
 void pktstat_shim_spin_lock(struct pktstat_spinlock *lock);
 void pktstat_shim_spin_unlock(struct pktstat_spinlock *lock);
-void pktstat_shim_irq_disable(void);
-void pktstat_shim_irq_enable(void);
+unsigned long pktstat_shim_irq_save(void);
+void pktstat_shim_irq_restore(unsigned long flags);
 
 void pktstat_shim_synchronize_rcu(void);
 /* Starts a grace period; whether the one that was started then is over. */

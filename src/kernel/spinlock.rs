@@ -58,12 +58,12 @@ impl<T, Lock: Exclusive<T>> Exclusive<T> for Boxed<Lock> {
     }
 }
 
-/// Calls `use_it` with interrupts off. Process context.
+/// Calls `use_it` with interrupts off. Any context; `use_it` must not sleep.
 pub fn with_interrupts_off<R>(use_it: impl FnOnce() -> R) -> R {
-    // SAFETY: process context has interrupts on; `use_it` cannot panic, nothing in the module can.
-    unsafe { sys::pktstat_shim_irq_disable() };
+    // SAFETY: they are as they were again below; nothing in the module panics in between.
+    let flags = unsafe { sys::pktstat_shim_irq_save() };
     let result = use_it();
-    // SAFETY: they were on, and are off since above.
-    unsafe { sys::pktstat_shim_irq_enable() };
+    // SAFETY: the flags are those from above, of this CPU: with interrupts off a task stays on it.
+    unsafe { sys::pktstat_shim_irq_restore(flags) };
     result
 }
