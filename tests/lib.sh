@@ -53,6 +53,9 @@ uptime() {
 	echo "$seconds"
 }
 
+# kernel_is RELEASE: whether it is this one or a later one.
+kernel_is() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) == "$1" ]]; }
+
 # wait_until CONDITION: until this, evaluated again and again, is true; 60 s, then failure.
 wait_until() {
 	local - end

@@ -94,8 +94,7 @@ claim "a read that a signal comes to ends with what has come so far, and loses n
 for file in data history; do
 	n1 "$ipt" -A INPUT -p udp -m pktstat --period 20 --samples 1000 --name long
 	windows 256 20000000
-	wait_until '[[ $(status_key long frames) == 256 ]]'
-	sleep 0.06
+	wait_until '[[ $(status_key long queued) == 256 ]]'
 	in_ns n1 /t/fd "$(proc long $file)" signal=4 all=4096 2>report >got
 	echo "    $file: $(xargs <report)"
 	# Of some rows: they are copied together.

@@ -110,7 +110,7 @@ for kind in poll select epoll exclusive edge multishot; do
 	for many in 1 2 65; do followed $kind $many; done
 done
 
-if [[ $(printf '5.12\n%s\n' "$(uname -r)" | sort -V | head -n 1) != 5.12 ]]; then
+if ! kernel_is 5.12; then
 	skip "nobody is woken for another counter: before 5.12 who found nothing looks ten times a second"
 else
 	claim "nobody is woken for another counter"
@@ -129,8 +129,15 @@ else
 		for pid in "${pids[@]}"; do cat "/proc/$pid/status"; done |
 			awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'
 	}
-	sleep 2
-	before=$(switches)
+	# sleeping: whether all wait, and no look of theirs is still to come (it would in 100 ms).
+	sleeping() {
+		local pid
+		for pid in "${pids[@]}"; do [[ $(<"/proc/$pid/comm") == fd ]] || return 1; done
+		before=$(switches)
+		sleep 0.5
+		[[ $(switches) == "$before" ]]
+	}
+	wait_until sleeping
 	for i in 1 2 3; do
 		in_ns n1 /t/fd "$(proc "busy$i" data)" until=$((25 + 5 * 20)) >/dev/null 2>"report.$i" &
 	done

@@ -133,7 +133,7 @@ agree udp in_ns n0 udp -g 1000 "$addr1" 5 20300
 
 # Before 5.13 a cable puts nothing together.
 both=(off on)
-[[ $(printf '5.13\n%s\n' "$(uname -r)" | sort -V | head -n 1) == 5.13 ]] || both=(off)
+kernel_is 5.13 || both=(off)
 
 if [[ ${both[*]} == *on ]]; then
 	claim "and on TCP that the receiver's device puts together"
