@@ -7,8 +7,8 @@
 //! is folded into the [`ledger`]. What the ledger has published is the text of [`nout`].
 //!
 //! So packets share nothing but one word, which they only read, and unless `counter` is 1 a pool of
-//! tickets, from which a CPU takes many at a time. And a reader sees all that happened before its
-//! flip and nothing of what came after it.
+//! tickets, from which a CPU takes many at a time, and which takes back what others have left. And a
+//! reader sees all that happened before its flip and nothing of what came after it.
 
 #![forbid(unsafe_code)]
 

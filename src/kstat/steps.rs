@@ -5,7 +5,7 @@
 //! One word, which packets only read, has the buffer that they are counted in and whether they need
 //! tickets. While a step is one packet, they need none. Otherwise a step has as many tickets as
 //! packets, and each packet takes one. A CPU draws them in blocks, from a [`Pool`] behind a lock, and
-//! takes them from its [`Block`] by itself, so that packets write nothing that all CPUs share. Who
+//! takes them from its [`Block`] by itself, so that few packets write what all CPUs share. Who
 //! finds the pool empty revokes what is left in the blocks of all, and begins the next step only if
 //! that is nothing: so all of a step's tickets are taken before the first of the next one, whatever
 //! the CPUs do, and none that has left some keeps it from ending. A flip revokes them too, and then
@@ -304,7 +304,7 @@ impl<Lock: Exclusive<Pool>, Blocks: self::Blocks> Steps<Lock, Blocks> {
 
     /// Takes back what all blocks have, for all to draw it anew.
     fn revoke(&self, pool: &mut Pool) {
-        // The steps are small, and nobody was given more than he took.
+        // No block was given any since they were revoked last.
         if pool.in_blocks == 0 {
             return;
         }
