@@ -185,10 +185,8 @@ mod tests {
 
     fn check(ns: u64, period_ns: u64) {
         let period_ns = NonZeroU64::new(period_ns).expect("not zero");
-        let time = Time {
-            ns,
-            ..Time::default()
-        };
+        let epoch = ClockEpoch::default();
+        let time = Time { ns, epoch };
         let (window, rest_ns) = Window::open(time, &Period::new(period_ns));
         assert_eq!(window, Window(ns / period_ns), "{ns} by {period_ns}");
         assert_eq!(
@@ -196,6 +194,13 @@ mod tests {
             period_ns.get() - ns % period_ns,
             "{ns} by {period_ns}"
         );
+    }
+
+    #[test]
+    fn the_open_window_and_the_one_before_it_are_taken_and_no_other() {
+        let open = Window(5);
+        let taken = [3, 4, 5, 6].map(|index| Window(index).is_or_is_just_before(open));
+        assert_eq!(taken, [false, true, true, false]);
     }
 
     /// About each end of a window the quotient changes: there it is wrong first.
