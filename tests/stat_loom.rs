@@ -414,9 +414,12 @@ impl Rcu {
     }
 }
 
-#[test]
-fn an_idle_counter_hears_of_each_packet() {
-    explore(1_000, 2, || {
+/// A packet comes while `look` looks; when it has gone, `check` gets what that returned.
+fn beside_a_packet<T: 'static>(
+    look: fn(&Counter, &Rcu, &mut Collector) -> T,
+    check: fn(&Counter, &Rcu, &mut Collector, T),
+) {
+    explore(1_000, 2, move || {
         let counter = Arc::new(Counter::new(1, 1));
         counter.cpus[0].tally().set_span(10);
         let rcu = Arc::new(Rcu::default());
@@ -427,44 +430,47 @@ fn an_idle_counter_hears_of_each_packet() {
         rcu.now.store(LATE_NS, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let mut collector = collector(1, 1);
-        let cpus = &counter.cpus[..];
-        for _ in 0..4 {
-            collector.collect(&counter.shared, &cpus, &*rcu);
-        }
+        let seen = look(&counter, &rcu, &mut collector);
         cpu.join().unwrap();
-        collector.collect(&counter.shared, &cpus, &*rcu);
-        assert_eq!(collector.standing().totals.frames, 1, "nobody looks");
+        check(&counter, &rcu, &mut collector, seen);
     });
 }
 
 #[test]
-fn a_poller_hears_of_a_packet_that_was_stopped() {
-    explore(1_000, 2, || {
-        let counter = Arc::new(Counter::new(1, 1));
-        counter.cpus[0].tally().set_span(10);
-        let rcu = Arc::new(Rcu::default());
-        let cpu = thread::spawn({
-            let (counter, rcu) = (counter.clone(), rcu.clone());
-            move || rcu.packet(&counter)
-        });
-        rcu.now.store(LATE_NS, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        let mut collector = collector(1, 1);
-        let cpus = &counter.cpus[..];
-        let started = &counter.shared.timer().started;
-        // As often as it is woken, and not for ever: the last look is after the packet.
-        let mut is_ready = false;
-        for _ in 0..3 {
-            started.store(0, Real::Relaxed);
-            is_ready = collector.poll_data(&counter.shared, &cpus, &*rcu, None);
-            if is_ready || started.load(Real::Relaxed) == 0 {
-                break;
+fn an_idle_counter_hears_of_each_packet() {
+    beside_a_packet(
+        |counter, rcu, collector| {
+            for _ in 0..4 {
+                collector.collect(&counter.shared, &&counter.cpus[..], rcu);
             }
-        }
-        cpu.join().unwrap();
-        let is_woken = started.load(Real::Relaxed) != 0;
-        assert!(is_ready || is_woken, "sleeps on");
-    });
+        },
+        |counter, rcu, collector, ()| {
+            collector.collect(&counter.shared, &&counter.cpus[..], rcu);
+            assert_eq!(collector.standing().totals.frames, 1, "nobody looks");
+        },
+    );
+}
+
+#[test]
+fn a_poller_hears_of_a_packet_that_was_stopped() {
+    beside_a_packet(
+        |counter, rcu, collector| {
+            let started = &counter.shared.timer().started;
+            // As often as it is woken, and not for ever: the last look is after the packet.
+            for _ in 0..3 {
+                started.store(0, Real::Relaxed);
+                let is_ready = collector.poll_data(&counter.shared, &&counter.cpus[..], rcu, None);
+                if is_ready || started.load(Real::Relaxed) == 0 {
+                    return is_ready;
+                }
+            }
+            false
+        },
+        |counter, _, _, is_ready| {
+            let is_woken = counter.shared.timer().started.load(Real::Relaxed) != 0;
+            assert!(is_ready || is_woken, "sleeps on");
+        },
+    );
 }
 
 #[test]
