@@ -78,7 +78,7 @@ claim "whoever has half a row in hand gets its other half, then the line, then r
 n0 udp "$addr1" 4 100
 sleep 0.1
 : >report
-in_ns n0 /t/fd "$data" read=40 line all=1 line all=4096 <go >got 2>report &
+in_ns n0 /t/fd "$data" read=30 line all=1 line all=4096 <go >got 2>report &
 reader=$!
 exec {go}>go
 wait_until '[[ $(wc -l <report) == 1 ]]'
