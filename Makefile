@@ -187,7 +187,7 @@ miri: ## the pure code's unit tests under Miri, a few cases of each (downloads a
 	@tests/lab/miri
 
 mutants: ## whether tests see each small change to the pure code (hours): FILES=src/rule.rs SHARD=1/4
-	@tests/setup
+	@tests/setup $(TOOLS_NEED)
 	@scripts/mutants $(if $(SHARD),--shard $(SHARD)) $(FILES)
 
 bench: ## what a packet costs in instructions, beside everything a user could pick
