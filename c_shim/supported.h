@@ -12,7 +12,7 @@
 #endif
 
 #ifdef PKTSTAT_WITHOUT_clock_notifier
-#error "xt_pktstat needs pvclock_gtod_register_notifier(): else nobody tells it when the clock is set"
+#error "xt_pktstat needs pvclock_gtod_register_notifier(), which says when the clock is set"
 #endif
 
 #if defined(CONFIG_X86_64) && !defined(CONFIG_SMP) && \

@@ -109,7 +109,7 @@ const NONE: usize = usize::MAX;
 ///
 /// Of the tickets of `step` all that are neither here nor in a block were taken. No block has one of
 /// another step. What the blocks have is at most `in_blocks`. The CPUs that drew in this step are
-/// `last` and those that follow it by [`Block::next`].
+/// `last` and those that follow it by `next` of their blocks.
 pub struct Pool {
     size: NonZeroU64,
     step: u64,
