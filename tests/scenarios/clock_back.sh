@@ -99,7 +99,7 @@ conserved web OUTPUT 1
 
 claim "steps while all CPUs count lose nothing, and each step back has one line"
 more_than() { (($(status_key web frames) > $1)); }
-for by in -3 -2 +1 -1; do
+for by in -3 -2 +30 -1; do
 	pids=() before=$(status_key web frames)
 	for ((cpu = 0; cpu < CPUS; cpu++)); do
 		# In place of the shell: its number is the sender's.
