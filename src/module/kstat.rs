@@ -298,8 +298,8 @@ impl Kstat {
 ///
 /// # Safety
 ///
-/// `cpu` is this CPU's part of the block that was hooked, interrupts are off, and what `place` returns was
-/// taken there.
+/// `cpu` is this CPU's part of the block that was hooked, interrupts are off, and what `place` returns
+/// was taken there.
 #[inline(always)]
 unsafe fn count(
     cpu: *const c_void,

@@ -33,7 +33,7 @@ static double now_ns(clockid_t clock)
 	struct timespec t;
 
 	clock_gettime(clock, &t);
-	/* Without the digits that a double has no room for. */
+	/* Without the digits that do not fit into a double. */
 	return t.tv_sec % 100000 * 1e9 + t.tv_nsec;
 }
 
