@@ -9,17 +9,14 @@ export ns=n0
 n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 100 --samples 1000 --name slow
 n0 "$ipt" -A OUTPUT -p udp -m pktstat --period 1us --samples 1000 --name fast
 
-# step WORDS: the clock goes there, and 20 frames on each side of it are sent and read; in seconds,
-# so that a loop over all the windows in between would never end.
+# step WORDS: the clock goes there, and 20 frames on each side of it are sent and read. A loop over all
+# the windows in between would never end.
 step() {
-	local began
 	send_udp 20 100
-	began=$(uptime)
 	date -s "$1" >/dev/null
 	send_udp 20 100
 	rows slow >/dev/null
 	rows fast >/dev/null
-	(($(uptime) - began < 60))
 	conserved slow OUTPUT 1
 	conserved fast OUTPUT 2
 }
@@ -42,12 +39,10 @@ dated() {
 }
 claim "a burst stands in its own window, and not in the one after a month of silence"
 before=$(send_udp 10 100)
-began=$(uptime)
 date -s "+30 days" >/dev/null
 after=$(send_udp 20 100)
 conserved slow OUTPUT 1
 conserved fast OUTPUT 2
-(($(uptime) - began < 60))
 for counter in "slow 100000000" "fast 1000"; do
 	# shellcheck disable=SC2086 # words
 	[[ $(dated $counter "$before") == 10 && $(dated $counter "$after") == 20 ]]

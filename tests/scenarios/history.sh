@@ -75,7 +75,7 @@ claim "a window that closes wakes the readers that wait, at both files"
 for file in data history; do
 	for verb in poll select epoll; do
 		: >report
-		in_ns n1 /t/fd "$(proc web $file)" all=4096 $verb=60000 all=4096 2>report >got &
+		in_ns n1 /t/fd "$(proc web $file)" all=4096 $verb all=4096 2>report >got &
 		reader=$!
 		wait_until '[[ -s report ]]'
 		send_udp 1 100
@@ -160,14 +160,12 @@ in_ns n1 cat "$history" >/dev/null
 
 claim "a reader that waits when the rule goes is woken, and reads no more"
 : >report
-in_ns n1 /t/fd "$history" all=4096 poll=60000 read=100 >/dev/null 2>report &
+in_ns n1 /t/fd "$history" all=4096 poll read=100 >/dev/null 2>report &
 reader=$!
 wait_until '[[ -s report ]]'
 sleep 0.5
-began=$(uptime)
 n1 "$ipt" -F INPUT
 wait $reader
 cat report
-(($(uptime) - began < 30))
 [[ $(<report) == *"read: EIO" ]]
 gone web

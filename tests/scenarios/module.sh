@@ -82,9 +82,9 @@ with_open line read=100
 with_open line pread=100,0 seek=0 poll=100 select=100 epoll=100 read=100
 
 claim "it can be unloaded with a file polled"
-with_open poll=60000 line read=100
-with_open select=60000 line read=100
-with_open epoll=60000 line read=100
+with_open poll line read=100
+with_open select line read=100
+with_open epoll line read=100
 
 claim "and with a file in an epoll set that nobody waits for"
 with_open arm line read=100
@@ -95,7 +95,7 @@ mkdir -p /sys/fs/cgroup/ice
 for verb in poll select; do
 	add
 	# In place of the shell: its number is the poller's.
-	(exec nsenter --net=/run/netns/n1 /t/fd "$data" all=4096 $verb=60000 read=100 2>report >got) &
+	(exec nsenter --net=/run/netns/n1 /t/fd "$data" all=4096 $verb read=100 2>report >got) &
 	reader=$!
 	wait_until '[[ -s report ]]'
 	sleep 0.3

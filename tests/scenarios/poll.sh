@@ -17,7 +17,7 @@ claim "a row that is there wakes at once"
 for verb in poll select epoll; do
 	send_udp 1 100
 	wait_until '[[ $(status_key web queued) == 1 ]]'
-	report=$(in_ns n1 /t/fd "$data" $verb=60000 all=4096 2>&1 >got)
+	report=$(in_ns n1 /t/fd "$data" $verb all=4096 2>&1 >got)
 	[[ $report == "$verb: 1"* ]]
 	[[ $(wc -l <got) == 2 ]]
 	grep -v '^#' got >>"$(rows_file web)"
@@ -26,14 +26,11 @@ done
 claim "a window that closes without a packet wakes a waiting reader"
 for verb in poll select epoll; do
 	: >report
-	in_ns n1 /t/fd "$data" all=4096 $verb=60000 all=4096 2>report >got &
+	in_ns n1 /t/fd "$data" all=4096 $verb all=4096 2>report >got &
 	reader=$!
 	wait_until '[[ -s report ]]'
 	send_udp 1 100
-	began=$(uptime)
 	wait $reader
-	# Were it a time-out, it would have taken a minute.
-	(($(uptime) - began < 30))
 	[[ $(<report) == *"$verb: 1"* ]]
 	[[ $(tail -n 1 got) == *" 1 $((100 + header))" ]]
 	grep -v '^#' got >>"$(rows_file web)"
@@ -44,9 +41,7 @@ n1 "$ipt" -A INPUT -p udp -m pktstat --period 2s --samples 100 --name long
 for verb in poll select epoll; do
 	send_udp 1 100 -a 2000000000 -o 10000
 	wait_until '[[ $(status_key long frames) != 0 ]]'
-	began=$(uptime)
-	in_ns n1 /t/fd "$(proc long data)" $verb=60000 all=4096 2>report >got
-	(($(uptime) - began < 30))
+	in_ns n1 /t/fd "$(proc long data)" $verb all=4096 2>report >got
 	[[ $(<report) == "$verb: 1"* ]]
 	[[ $(tail -n 1 got) == *" 1 $((100 + header))" ]]
 done
@@ -68,25 +63,21 @@ conserved web INPUT 1
 claim "many wait, and all are woken"
 readers=()
 for i in 1 2 3 4 5; do
-	in_ns n1 /t/fd "$data" poll=60000 >/dev/null 2>"report.$i" &
+	in_ns n1 /t/fd "$data" poll >/dev/null 2>"report.$i" &
 	readers+=($!)
 done
 sleep 0.5
 send_udp 1 100
-began=$(uptime)
 wait "${readers[@]}"
-(($(uptime) - began < 30))
 for i in 1 2 3 4 5; do [[ $(<"report.$i") == "poll: 1"* ]]; done
 
 claim "deleting the rule wakes who waits, and leaves no way back"
 : >report
-in_ns n1 /t/fd "$data" all=4096 poll=60000 read=100 epoll=100 poll=100 >got 2>report &
+in_ns n1 /t/fd "$data" all=4096 poll read=100 epoll=100 poll=100 >got 2>report &
 reader=$!
 wait_until '[[ -s report ]]'
 sleep 0.5
-began=$(uptime)
 n1 "$ipt" -F INPUT
 wait $reader
 cat report
-(($(uptime) - began < 30))
 gone web

@@ -17,7 +17,7 @@ for file in data status; do stuck_in $file; done
 sleep 0.5
 
 claim "another namespace's rules do not wait for his to be destroyed, and others hear that it goes"
-in_ns n2 /t/fd /proc/net/xt_pktstat/web/data poll=60000 read=100 2>report >/dev/null &
+in_ns n2 /t/fd /proc/net/xt_pktstat/web/data poll read=100 2>report >/dev/null &
 reader=$!
 sleep 0.5
 n2 "$ipt" -F INPUT

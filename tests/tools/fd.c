@@ -10,6 +10,7 @@
  *   signal=N    a read of N pages; a signal comes while it waits for each but the first
  *   pread=N,OFF seek=OFF                           poll=MS    epoll=MS    select=MS
  *   exclusive=MS  epoll, to be woken alone         edge=MS    waits for a change since the last one
+ *                 each of these without =MS: for ever
  *   arm         puts it into an epoll set that stays; nobody waits
  *   line        waits for a line on standard input sleep=MS
  */
@@ -128,12 +129,12 @@ static void with_signal(const char *verb, long pages)
 
 static void wait_select(const char *verb, int ms)
 {
-	struct timeval t = { ms / 1000, ms % 1000 * 1000 };
+	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
 	fd_set set;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
-	tell(verb, select(fd + 1, &set, NULL, NULL, &t));
+	tell(verb, select(fd + 1, &set, NULL, NULL, ms < 0 ? NULL : &time));
 }
 
 static void arm(const char *verb)
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 2; i < argc; i++) {
 		char *verb = argv[i], *value = strchr(verb, '='), *comma;
-		long n = value ? strtol(value + 1, &comma, 10) : 0;
+		long n = value ? strtol(value + 1, &comma, 10) : -1;
 		char *buffer = n > 0 ? malloc(n) : NULL;
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		ssize_t got;
@@ -197,7 +198,7 @@ int main(int argc, char **argv)
 			long total = 0;
 			char chunk[4096];
 
-			while (total < n && poll(&wait, 1, 60000) > 0) {
+			while (total < n && poll(&wait, 1, -1) > 0) {
 				got = read(fd, chunk, sizeof(chunk));
 				if (got < 0)
 					break;

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define MOST 128
-#define WAIT_MS 120000
 
 static int fds[MOST], count, left;
 
@@ -48,8 +47,6 @@ static void expect(int ready)
 {
 	if (ready < 0)
 		err(1, "waiting");
-	if (!ready)
-		errx(1, "nothing came");
 }
 
 static void with_poll(void)
@@ -58,7 +55,7 @@ static void with_poll(void)
 
 	for (int i = 0; i < count; i++)
 		set[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-	expect(poll(set, count, WAIT_MS));
+	expect(poll(set, count, -1));
 	for (int i = 0; i < count; i++)
 		if (set[i].revents)
 			read_all(i);
@@ -66,14 +63,13 @@ static void with_poll(void)
 
 static void with_select(void)
 {
-	struct timeval time = { .tv_sec = WAIT_MS / 1000 };
 	fd_set set;
 
 	FD_ZERO(&set);
 	for (int i = 0; i < count; i++)
 		if (fds[i] >= 0)
 			FD_SET(fds[i], &set);
-	expect(select(FD_SETSIZE, &set, NULL, NULL, &time));
+	expect(select(FD_SETSIZE, &set, NULL, NULL, NULL));
 	for (int i = 0; i < count; i++)
 		if (fds[i] >= 0 && FD_ISSET(fds[i], &set))
 			read_all(i);
@@ -94,7 +90,7 @@ static void with_epoll(unsigned int how)
 				err(1, "epoll_ctl");
 		}
 	}
-	n = epoll_wait(epoll, ready, MOST, WAIT_MS);
+	n = epoll_wait(epoll, ready, MOST, -1);
 	expect(n);
 	for (int i = 0; i < n; i++)
 		read_all(ready[i].data.u32);
@@ -163,7 +159,7 @@ static void with_multishot(void)
 			start_multishot(i);
 	}
 	wait.fd = ring.fd;
-	expect(poll(&wait, 1, WAIT_MS));
+	expect(poll(&wait, 1, -1));
 	while (*ring.cq_head != __atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE)) {
 		struct io_uring_cqe cqe = ring.cqes[*ring.cq_head & *ring.cq_mask];
 		int i = cqe.user_data;
