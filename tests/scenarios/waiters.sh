@@ -97,34 +97,40 @@ followed() {
 	for i in 1 2 3; do [[ $(<"report.$i") == "all $2 have gone" ]]; done
 }
 n1 "$ipt" -F INPUT
-for kind in poll select epoll exclusive edge multishot; do
+kinds=(poll select epoll exclusive edge multishot)
+for kind in "${kinds[@]}"; do
 	claim "$kind, of 1, 2 and 65 counters: all windows are heard of, and by each waiter the end"
-	for many in 1 2 65; do followed $kind $many; done
+	for many in 1 2 65; do followed "$kind" "$many"; done
 done
 
 if ! kernel_is 5.12; then
 	skip "nobody is woken for another counter: before 5.12 who found nothing looks ten times a second"
 else
-	claim "nobody is woken for another counter"
-	for i in {1..65}; do echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"; done >rules
+	claim "nobody is woken for another counter, however he waits"
+	quiet=()
+	for i in {1..65}; do
+		echo "-A INPUT -s 192.0.2.1 -m pktstat --period 100 --samples 10 --name quiet$i"
+		quiet+=("$(proc "quiet$i" data)")
+	done >rules
 	for i in 1 2 3; do echo "-A INPUT -p udp -m pktstat --period 100 --samples 100 --name busy$i"; done >>rules
 	{ echo '*filter'; cat rules; echo COMMIT; } | n1 "$ipt-restore"
 	pids=()
-	for i in {1..65}; do
+	for kind in "${kinds[@]}"; do
 		# In place of the shell: its number is the reader's.
-		(exec nsenter --net=/run/netns/n1 /t/fd "$(proc "quiet$i" data)" poll >/dev/null 2>&1) &
+		(exec nsenter --net=/run/netns/n1 /t/waiter "$kind" "${quiet[@]}" >"got.$kind" 2>&1) &
 		pids+=($!)
 	done
-	# switches: how often they have gone to sleep, all together.
+	# switches: how often each has gone to sleep.
 	switches() {
 		local pid
-		for pid in "${pids[@]}"; do cat "/proc/$pid/status"; done |
-			awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'
+		for pid in "${pids[@]}"; do awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$pid/status"; done | xargs
 	}
 	# sleeping: whether all wait, and no look of theirs is still to come (it would in 100 ms).
 	sleeping() {
-		local pid
-		for pid in "${pids[@]}"; do [[ $(<"/proc/$pid/comm") == fd ]] || return 1; done
+		local kind
+		for kind in "${kinds[@]}"; do
+			[[ $(grep -c '^# timestamp' "got.$kind") == 65 ]] || return 1
+		done
 		before=$(switches)
 		sleep 0.5
 		[[ $(switches) == "$before" ]]
@@ -136,7 +142,10 @@ else
 	send_udp 12 100 -b 1 -i 110000
 	wait_until '[[ -s report.1 && -s report.2 && -s report.3 ]]'
 	[[ $(switches) == "$before" ]]
-	kill "${pids[@]}"
+	# They were awake enough to hear of theirs.
+	n1 "$ipt" -F INPUT
+	wait "${pids[@]}"
+	for kind in "${kinds[@]}"; do [[ $(tail -n 1 "got.$kind") == "all 65 have gone" ]]; done
 fi
 
 if [[ ! -w /sys/power/pm_test || $(</sys/power/mem_sleep) != *deep* ]]; then
