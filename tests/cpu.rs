@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use ticks::clock;
 use xt_pktstat::stat::collector::{unread_windows, Collector, LOOK_AGAIN_NS};
 use xt_pktstat::stat::cpu::{CpuCounter, Shared, Timer};
-use xt_pktstat::stat::drain::{Cpus, Cursor};
+use xt_pktstat::stat::drain::{Cpus, Cursor, BATCH};
 use xt_pktstat::stat::fifo::Slot;
 use xt_pktstat::stat::host::Host;
 use xt_pktstat::stat::ring::{Closed, Taken};
@@ -310,4 +310,38 @@ fn a_poller_that_has_a_row_is_woken_for_the_next_one() {
         assert_eq!(shared.timer().1.take(), Some(900));
         now_ns += 2_000;
     }
+}
+
+/// As [`At`]; and how often others could run.
+struct Paused(At, Cell<u32>);
+
+impl Host for Paused {
+    fn now(&self) -> Time {
+        self.0.now()
+    }
+    fn pause(&self) {
+        self.1.set(self.1.get() + 1);
+    }
+}
+
+#[test]
+fn others_can_run_after_each_batch_that_is_collected() {
+    let clock = clock(0);
+    let shared = shared(false);
+    let cpus = [cpu(&shared, 100), cpu(&shared, 100)];
+    for now_ns in (100..100_000).step_by(1_000) {
+        for cpu in &cpus {
+            cpu.count_packet(&clock, clock.moment(now_ns), 40);
+        }
+    }
+    let host = Paused(At(100_000), Cell::new(0));
+    let mut collector = Collector::new(
+        vec![Cursor::default(); 2],
+        vec![Closed::default(); unread_windows(100)],
+        vec![Closed::default(); 100],
+    );
+    collector.collect(&shared, &&cpus[..], &host);
+    let mut rows = [Taken::default(); 128];
+    assert_eq!(collector.take_rows(None, &mut rows), 100);
+    assert_eq!(host.1.get() as usize, 100_usize.div_ceil(BATCH));
 }
