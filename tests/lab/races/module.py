@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The module itself, and the CPUs that it runs on."""
+"""The module itself, and the CPUs and the clock that it runs with."""
 import errno
 import os
 import random
@@ -50,3 +50,13 @@ def hotplug():
                 write_text(cpu, online)
                 count(what)
             nap(0.3)
+
+
+@player("init", forward=5, back=5)
+def clock():
+    """The clock is set forward and back, by less than a window and by hours."""
+    while running():
+        by_s = random.choice((-1, 1)) * random.choice((0.00005, 0.01, 3, 7200))
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + by_s)
+        count("forward" if by_s > 0 else "back")
+        nap(0.5)

@@ -4,6 +4,7 @@ import collections
 import os
 import random
 import select
+import subprocess
 import time
 
 from race import count, player, running, unloads
@@ -23,7 +24,7 @@ class Rows:
     """Reads an open `data`. Whole rows only: what was cut off by a close comes again."""
 
     def __init__(self, name, fd):
-        self.name, self.fd, self.rest = name, fd, b""
+        self.name, self.fd, self.rest, self.newest_ns = name, fd, b"", 0
 
     def read(self, size):
         """How many rows; None at an end."""
@@ -31,7 +32,15 @@ class Rows:
         if not text:
             return None
         *lines, self.rest = (self.rest + text).split(b"\n")
-        rows = [line.split() for line in lines if line[:1] != b"#"]
+        rows = []
+        for line in lines:
+            if line == b"# clock set back":
+                self.newest_ns = 0
+            if line[:1] != b"#":
+                rows.append(line.split())
+                began_ns = int(rows[-1][0])
+                assert began_ns > self.newest_ns, (self.newest_ns, line)
+                self.newest_ns = began_ns
         if rows:
             sums = [sum(int(row[column]) for row in rows) for column in (1, 2)]
             with open(f"rows.{self.name}", "ab", buffering=0) as log:
@@ -148,3 +157,25 @@ def poller():
                 set_.close()
             os.close(fd)
             set_.close()
+
+
+@player("n1", rows=5, ended=3)
+def waiter():
+    """Waits until a counter goes, in ways that Python does not know, and reads all its windows."""
+    while running():
+        names = tried(GONE, os.listdir, COUNTERS)
+        if not names:
+            nap(0.05)
+            continue
+        name = random.choice(names)
+        command = "/t/waiter", random.choice(("multishot", "edge", "exclusive")), f"{COUNTERS}/{name}/data"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            rows = Rows(name, process.stdout.fileno())
+            while (got := rows.read(65536)) is not None:
+                count("rows", got)
+            said = process.stderr.read()
+        if process.returncode:
+            # It went before it was open.
+            assert any(os.strerror(error) in said for error in GONE), said
+        else:
+            count("ended")

@@ -4,7 +4,7 @@
 # variant is a race of two minutes (pktstat_race_seconds), under traffic; tests/lab/races has the
 # players, and `together` has all of them. Each must have done its part, and everything must work
 # afterwards.
-# variants: readers pollers rules namespaces interfaces hotplug together
+# variants: readers pollers rules namespaces interfaces hotplug clock together
 # cpus: 3
 # timeout: 2400
 # files: tests/lab/races
@@ -18,12 +18,13 @@ ip netns exec n1 bash -c 'echo 7 >/sys/class/net/v10/queues/rx-0/rps_cpus'
 players=(loader)
 case $VARIANT in
 readers) players+=(legacy6 nft4 reader reader reader) ;;
-pollers) players+=(legacy6 nft4 poller poller poller) ;;
+pollers) players+=(legacy6 nft4 poller poller waiter waiter) ;;
 rules) players+=(changes_legacy6 changes_nft4 reader) ;;
 namespaces) players+=(namespaces namespaces) ;;
 interfaces) players+=(renamer feeder kstat) ;;
 hotplug) players+=(legacy6 nft4 reader hotplug) ;;
-together) players+=(changes_legacy6 changes_nft4 reader poller namespaces renamer feeder kstat hotplug) ;;
+clock) players+=(legacy6 nft4 reader waiter clock) ;;
+together) players+=(changes_legacy6 changes_nft4 reader poller waiter namespaces renamer feeder kstat hotplug clock) ;;
 esac
 
 claim "the module is loaded and unloaded against $VARIANT for ${seconds:-120} s, and all that was counted is right"
