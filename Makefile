@@ -35,7 +35,7 @@ $(RUST_HALF): $(HALF) c_shim/shim.h scripts/rust_half scripts/gates scripts/tool
 	@scripts/rust_half $@
 endif
 
-$(BUILD)/xt_pktstat.ko: $(RUST_HALF) Kbuild scripts/module $(SHIM)
+$(BUILD)/xt_pktstat.ko: $(RUST_HALF) Kbuild scripts/module scripts/kbuild $(SHIM)
 	@RUST_HALF=$< scripts/module "$(KERNEL_DIR)" "$(RELEASE)" "$(VERSION)"
 
 build/libxt_pktstat.so: $(EXTENSION)
@@ -131,7 +131,11 @@ test-conservation: ## the loss contract under random traffic, 20 minutes (15 s a
 test-load: ## kstat and update_stats under load on four CPUs (not in `make test`: as long as all of it)
 	@tests/setup prometheus-node-exporter
 	@$(MAKE) --no-print-directory vm-6.12
-	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter all
+	@mkdir -p build/livepatch
+	@ln -sf ../../tests/load/livepatch.c build/livepatch/
+	@echo 'obj-m := livepatch.o' >build/livepatch/Kbuild
+	@scripts/kbuild "$$(tests/vm/kernels dir 6.12)" build/livepatch
+	@tests/vm/run -k 6.12 -d tests/load -l load -f /usr/bin/prometheus-node-exporter -f build/livepatch/livepatch.ko all
 
 lab-short: extension
 	@tests/setup gcc-12-multilib libc6-dev-i386

@@ -270,6 +270,22 @@ echo >$tracing/set_ftrace_filter
 echo 0 >$tracing/events/kprobes/ret/enable
 echo >$tracing/kprobe_events
 
+claim "a livepatch of that function and an interface that is on keep each other away"
+patch=/sys/kernel/livepatch/livepatch
+! insmod /t/livepatch.ko || false
+[[ $(shown d1 rx_bytes) == 55 ]]
+off d1
+wait_until '! redirected'
+insmod /t/livepatch.ko
+wait_until '[[ $(<$patch/transition) == 0 ]]'
+[[ $(shown lo rx_bytes) == 0 ]]
+[[ $(write_errno "$orders" 'b"d1"') == EBUSY ]]
+none
+echo 0 >$patch/enabled
+wait_until '[[ ! -e $patch ]]'
+rmmod livepatch
+on d1
+
 claim "where ftrace is switched off, a command is refused and the log says why"
 off d1
 wait_until '! redirected'
