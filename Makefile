@@ -111,6 +111,7 @@ test-vm-others:
 	@tests/vm/run -k 6.12 -l slewed slewed
 	@# In the long boot it is on 4 CPUs.
 	@tests/vm/run -k 6.12 -l clock_back-1 clock_back
+	@tests/vm/run -k 6.12 -l clock_back-2 -c 2 clock_back
 	@tests/vm/run -k 6.12 -l clock_back-8 -c 8 clock_back
 	@$(call conservation,15)
 	@tests/iptables_test
