@@ -409,11 +409,16 @@ static bool pktstat_mt0(const struct sk_buff *skb, struct xt_action_param *par)
 	.me		= THIS_MODULE,					\
 }
 
+/*
+ * Registered in this order, one by one, and unregistered in the other. An
+ * iptables that comes in between takes revision 0 if only that is there, and
+ * its rule cannot be deleted by its specification later, which is of revision 1.
+ */
 static struct xt_match pktstat_mt_reg[] __read_mostly = {
-	pktstat_match(NFPROTO_IPV4, 0),
-	pktstat_match(NFPROTO_IPV6, 0),
 	pktstat_match(NFPROTO_IPV4, 1),
 	pktstat_match(NFPROTO_IPV6, 1),
+	pktstat_match(NFPROTO_IPV4, 0),
+	pktstat_match(NFPROTO_IPV6, 0),
 };
 
 static int __net_init pktstat_net_init(struct net *net)

@@ -35,6 +35,22 @@ modprobe -a ip_tables ip6_tables arp_tables
 [[ $(grep -cx pktstat /proc/net/ip6_tables_matches) == 2 ]]
 ! grep -qx pktstat /proc/net/arp_tables_matches || false
 
+claim "revision 1 is registered first: an iptables that comes in between takes no other"
+tracing=/sys/kernel/tracing
+# list, name[29], revision.
+if ! echo 'p:registered xt_register_match revision=+45($arg1):u8' >$tracing/kprobe_events; then
+	skip "in which order revisions are registered: this kernel has no kprobe events"
+else
+	unload
+	echo >$tracing/trace
+	echo 1 >$tracing/events/kprobes/registered/enable
+	modprobe xt_pktstat
+	echo 0 >$tracing/events/kprobes/registered/enable
+	revisions=$(sed -n 's/.*registered:.*revision=//p' $tracing/trace | xargs)
+	echo >$tracing/kprobe_events
+	[[ $revisions == "1 1 0 0" ]]
+fi
+
 claim "iptables loads it by itself"
 unload
 add
