@@ -69,7 +69,7 @@ COMMIT
         def all_rows():
             nonlocal text
             text += b"".join(iter(lambda: os.read(fd, 4096), b""))
-            lines = [line.split() for line in text.splitlines()[1:]]
+            lines = [line.split() for line in text.splitlines() if line[:1] != b"#"]
             return tuple(sum(int(line[column]) for line in lines) for column in (1, 2)) == expected
 
         wait(all_rows, lambda: text)
