@@ -12,8 +12,8 @@ n1 ip6tables-legacy -t raw -A PREROUTING -i t0 -j DROP
 sysctl -qw kernel.perf_event_max_sample_rate=400000
 sysctl -qw kernel.perf_cpu_time_max_percent=0
 
-# off HEADERS: for how long interrupts are off at most while such a packet is received, ns.
-off() { in_ns n1 /t/headers t0 "$1" 50; }
+# off HEADERS [MAX_LATENCY]: for how long interrupts are off at most while such a packet is received, ns.
+off() { in_ns n1 /t/headers t0 "$1" 50 "${@:2}"; }
 
 claim "the segments of such a packet are counted, each with all its headers"
 none=$(off 0)
@@ -26,3 +26,16 @@ many=$(off 7900)
 claim "with 7900 headers of options interrupts are off no longer than with none"
 echo "    $none ns without, $many ns with them"
 ((many <= 2 * none))
+
+tracing=/sys/kernel/tracing
+if grep -qw irqsoff $tracing/available_tracers; then
+	claim "the tracer irqsoff says so too"
+	echo 0 >$tracing/options/function-trace
+	echo irqsoff >$tracing/current_tracer
+	none=$(off 0 $tracing/tracing_max_latency)
+	many=$(off 7900 $tracing/tracing_max_latency)
+	echo nop >$tracing/current_tracer
+	echo "    $none ns without, $many ns with them"
+	# It counts whole us.
+	((many <= 2 * none + 1000))
+fi

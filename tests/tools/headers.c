@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * headers DEVICE HEADERS FRAMES: makes the TUN device DEVICE, and has it receive so many super-packets
- * of TCP over IPv6, each with so many headers of options before TCP's and 65220 bytes long.
+ * headers DEVICE HEADERS FRAMES [MAX_LATENCY]: makes the TUN device DEVICE, and has it receive so many
+ * super-packets of TCP over IPv6, each with so many headers of options before TCP's and 65220 bytes
+ * long.
  *
- * Prints for how long interrupts were off: the most within a packet, the median of all of them, ns. A
- * timer interrupts this CPU every 10 us, and what it interrupts is not looked at: where two of its
- * interrupts are further apart, the second one had to wait.
+ * Prints for how long interrupts were off: the most within a packet, the median of all of them, ns.
+ * MAX_LATENCY is where the tracer irqsoff says so. Without it a timer interrupts this CPU every 10 us,
+ * and what it interrupts is not looked at: where two of its interrupts are further apart, the second
+ * one had to wait.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -138,6 +140,22 @@ static int interrupts(const struct perf_event_mmap_page *page, uint64_t *times, 
 	return count;
 }
 
+/* What the tracer has seen since it was reset. */
+static uint64_t traced_ns(int tracer)
+{
+	char text[32] = "";
+
+	if (pread(tracer, text, sizeof(text) - 1, 0) < 1)
+		err(1, "the tracer's latency");
+	return strtoull(text, NULL, 10) * 1000;
+}
+
+static void reset(int tracer)
+{
+	if (pwrite(tracer, "0", 1, 0) != 1)
+		err(1, "the tracer's latency");
+}
+
 static int compare(const void *one, const void *other)
 {
 	const uint64_t *a = one, *b = other;
@@ -148,13 +166,13 @@ static int compare(const void *one, const void *other)
 int main(int argc, char **argv)
 {
 	static uint64_t began[MOST], ended[MOST], longest[MOST], times[RING / 16];
-	struct perf_event_mmap_page *page;
+	struct perf_event_mmap_page *page = NULL;
+	int fd, frames, count, tracer = -1;
 	static struct frame frame;
-	int fd, frames, count;
 	cpu_set_t first;
 
-	if (argc != 4)
-		errx(2, "want DEVICE HEADERS FRAMES");
+	if (argc != 4 && argc != 5)
+		errx(2, "want DEVICE HEADERS FRAMES [MAX_LATENCY]");
 	frames = atoi(argv[3]);
 	if (frames < 1 || frames > MOST)
 		errx(2, "1 to %d frames", MOST);
@@ -166,17 +184,24 @@ int main(int argc, char **argv)
 		err(1, "sched_setaffinity");
 	memset(began, 1, sizeof(began));
 	memset(ended, 1, sizeof(ended));
-	page = start_timer();
+	if (argc == 4)
+		page = start_timer();
+	else if ((tracer = open(argv[4], O_RDWR)) < 0)
+		err(1, "%s", argv[4]);
 	for (int i = 0; i < frames; i++) {
+		if (!page)
+			reset(tracer);
 		began[i] = now();
 		if (write(fd, &frame, sizeof(frame)) != sizeof(frame))
 			err(1, "write");
 		ended[i] = now();
+		if (!page)
+			longest[i] = traced_ns(tracer);
 	}
 	/* One more at least. */
-	while (now() < ended[frames - 1] + 10 * PERIOD_NS)
+	while (page && now() < ended[frames - 1] + 10 * PERIOD_NS)
 		;
-	count = interrupts(page, times, RING / 16);
+	count = page ? interrupts(page, times, RING / 16) : 0;
 	for (int i = 0; i < frames; i++)
 		for (int j = 1; j < count; j++) {
 			uint64_t gap = times[j] - times[j - 1];
