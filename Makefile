@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-vm-all test-vm-others test-load test-conservation test-iptables lab lab-short lab-ready lab-planted lab-kasan lab-kasan-arm64 lab-rt lab-kcsan lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-vm-all test-vm-others test-load test-conservation test-iptables lab lab-short lab-ready lab-clang lab-planted lab-kasan lab-kasan-arm64 lab-rt lab-kcsan lab-cfi lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -144,23 +144,31 @@ lab-short: extension
 
 # The first time its kernels are built: half an hour of one CPU each. Each part is a target too:
 # what ended red is run alone, and there is no need to run all at once.
-lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak (arm64 too), PREEMPT_RT, KCSAN, which it builds (hours): SCENARIOS=all LONG=1
+lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak (arm64 too), PREEMPT_RT, KCSAN, kCFI, which it builds (hours): SCENARIOS=all LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
-	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan-arm64 lab-kasan lab-races lab-hostile lab-kcsan
+	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan-arm64 lab-kasan lab-races lab-hostile lab-kcsan lab-cfi
 	@$(MAKE) --no-print-directory lab-soak fuzz soak miri
 
 lab-ready:
 	@tests/setup bc bison flex libelf-dev libssl-dev gcc-12-multilib libc6-dev-i386
 	@$(MAKE) --no-print-directory extension
 
+lab-clang:
+	@tests/setup clang-19 lld-19 llvm-19
+
 # Bugs that it must see.
-lab-planted: lab-ready vm-6.12-arm64
+lab-planted: lab-ready lab-clang vm-6.12-arm64
 	@tests/lab/selftest
 
-lab-kasan-arm64: vm-6.12-arm64
+lab-kasan-arm64: lab-clang vm-6.12-arm64
 lab-kasan lab-kasan-arm64 lab-rt lab-kcsan: lab-%: lab-ready
 	@LAB=$* tests/lab/run $(or $(SCENARIOS),each)
+
+# By the kernel's own tracer too: for how long the module has interrupts off.
+lab-cfi: lab-ready lab-clang
+	@LAB=cfi tests/lab/run -l cfi $(or $(SCENARIOS),each)
+	@LAB=cfi tests/lab/run -d bench/scenarios -l interrupts-cfi interrupts
 
 # What goes against the module: races, allocations that fail, 32-bit programs. All of it, but on
 # this kernel xt_recent is no module.

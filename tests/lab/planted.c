@@ -31,7 +31,7 @@ static void take_both(spinlock_t *first, spinlock_t *second)
 
 static noinline void race_in_c(void)
 {
-	static u64 raced;
+	static u64 raced __maybe_unused;
 
 	raced++;
 }
