@@ -93,7 +93,7 @@ leave() {
 	ip link del v12
 }
 if ! modprobe -a vrf nft_queue nfnetlink_queue nft_flow_offload nf_flow_table_inet 2>/dev/null; then
-	skip "VRF, flowtables, XDP, NFQUEUE: the debug kernels have none of them"
+	skip "VRF, flowtables, XDP, NFQUEUE: this kernel has not all of them"
 	leave
 	return 0
 fi
