@@ -101,6 +101,25 @@ on_cpu 0 1
 [[ $(counters OUTPUT 1) == "2 $((20000 + header + frame))" ]]
 n0 "$ipt" -F OUTPUT
 
+# with_revision_0 COMMAND...: iptables-nft's first question is for revision 1 (a message of
+# NFNL_SUBSYS_NFT_COMPAT), which this kernel, it seems, does not know.
+with_revision_0() {
+	in_ns n0 strace -o asked -e trace=sendto,recvmsg -e inject=recvmsg:error=EPROTONOSUPPORT:when=1 "$@"
+	[[ $(sed 's/.*nlmsg_type=\(0x[0-9a-f]*\).*/\1/; q' asked) == 0xb00 ]]
+	grep -q INJECTED asked
+}
+if [[ $backend == nft ]]; then
+	claim "a rule of revision 0 is shown as it is, and restored"
+	n0 "$ipt" -N old
+	with_revision_0 "$ipt" -A old -p udp -m pktstat --period 100 --samples 20 --name old
+	[[ $(in_ns n0 nft --debug=netlink list ruleset) == *"name pktstat rev 0"* ]]
+	n0 "$ipt-save" -t filter >saved
+	grep -qx -- '-A old -p udp -m pktstat --period 100 --samples 20 --name old' saved
+	n0 "$ipt-restore" <saved
+	n0 "$ipt" -D old -p udp -m pktstat --period 100 --samples 20 --name old
+	n0 "$ipt" -X old
+fi
+
 # iptables-legacy asks with getsockopt(2).
 if [[ $backend == legacy ]]; then
 	# The first question is for revision 1, which this kernel, it seems, does not know.

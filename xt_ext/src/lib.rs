@@ -95,8 +95,8 @@ const fn extension_match<C: Config>(family: u16) -> xtables_match {
     this.init = Some(init::<C>);
     this.parse = Some(parse::<C>);
     this.final_check = Some(final_check);
-    this.print = Some(print::<C>);
-    this.save = Some(save::<C>);
+    this.print = Some(print);
+    this.save = Some(save);
     this.extra_opts = &raw const OPTIONS.0 as *const option;
     this
 }
@@ -185,21 +185,17 @@ unsafe extern "C" fn final_check(flags: c_uint) {
     }
 }
 
-unsafe extern "C" fn print<C: Config>(
-    _: *const c_void,
-    entry_match: *const xt_entry_match,
-    _: c_int,
-) {
+unsafe extern "C" fn print(_: *const c_void, entry_match: *const xt_entry_match, _: c_int) {
     // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
-    match unsafe { rule_of::<C>(entry_match) } {
+    match unsafe { rule_of(entry_match) } {
         Ok(rule) => output::print(&rule),
         Err(error) => output::not_a_rule(error),
     }
 }
 
-unsafe extern "C" fn save<C: Config>(_: *const c_void, entry_match: *const xt_entry_match) {
+unsafe extern "C" fn save(_: *const c_void, entry_match: *const xt_entry_match) {
     // SAFETY: libxtables lends a whole match for the call, and nobody writes to it meanwhile.
-    match unsafe { rule_of::<C>(entry_match) } {
+    match unsafe { rule_of(entry_match) } {
         Ok(rule) => output::save(&rule),
         Err(error) => output::not_a_rule(error),
     }
@@ -224,21 +220,41 @@ fn config_of<C: Config>(entry_match: *mut xt_entry_match) -> *mut C {
     entry_match.wrapping_add(1).cast()
 }
 
-/// The rule in a match.
+/// The rule in a match, by the revision that its head names: iptables-nft has a rule shown by the
+/// revision that it would add, whichever the rule is of.
 ///
 /// # Safety
 ///
 /// As long as its head says, and all of it may be read.
-unsafe fn rule_of<C: Config>(entry_match: *const xt_entry_match) -> Result<Rule, RuleError> {
+unsafe fn rule_of(entry_match: *const xt_entry_match) -> Result<Rule, RuleError> {
+    // SAFETY: the caller promises a head that can be read during the call; iptables has filled it in
+    // as one of its own or of the kernel's.
+    let revision = unsafe { (*entry_match).u.user.revision };
+    // SAFETY: what the caller promises.
+    let info = unsafe {
+        match revision {
+            0 => read::<Info0>(entry_match).map(Info::from),
+            REVISION => read::<Info>(entry_match),
+            _ => None,
+        }
+    };
+    Rule::from_info(&info.ok_or(RuleError::Reserved)?)
+}
+
+/// The rule config in a match, if there is room for it.
+///
+/// # Safety
+///
+/// As for [`rule_of`].
+unsafe fn read<C: Config>(entry_match: *const xt_entry_match) -> Option<C> {
     // SAFETY: the caller promises a head that can be read during the call.
     let size = unsafe { (*entry_match).u.match_size };
     if usize::from(size) < size_of::<xt_entry_match>() + size_of::<C>() {
-        return Err(RuleError::Reserved);
+        return None;
     }
     // SAFETY: the rule config is inside, as just checked. A match in a table that the kernel
     // handed out begins where the one before it ends, so no alignment is asked for.
-    let config = unsafe { config_of::<C>(entry_match.cast_mut()).read_unaligned() };
-    Rule::from_info(&config.into())
+    Some(unsafe { config_of::<C>(entry_match.cast_mut()).read_unaligned() })
 }
 
 #[cfg(not(test))]

@@ -113,7 +113,7 @@ class Rules:
 
         Where the kernel has no module when iptables asks for its revisions, and it was unloaded again
         when that made the kernel load it, iptables takes revision 0 for granted. Its rule is deleted by
-        number only, or with its chain, and iptables-save cannot print it.
+        number only, or with its chain, and iptables-legacy-save cannot print it.
         """
         assert "does a matching rule exist" in said, said
         assert self.unloaded_meanwhile, said
