@@ -140,20 +140,60 @@ static int interrupts(const struct perf_event_mmap_page *page, uint64_t *times, 
 	return count;
 }
 
-/* What the tracer has seen since it was reset. */
-static uint64_t traced_ns(int tracer)
+static void receive(int tun, const struct frame *frame)
 {
-	char text[32] = "";
-
-	if (pread(tracer, text, sizeof(text) - 1, 0) < 1)
-		err(1, "the tracer's latency");
-	return strtoull(text, NULL, 10) * 1000;
+	if (write(tun, frame, sizeof(*frame)) != sizeof(*frame))
+		err(1, "write");
 }
 
-static void reset(int tracer)
+/* The longest that interrupts were off within each frame, ns, by a timer. */
+static void by_timer(int tun, const struct frame *frame, uint64_t *longest, int frames)
 {
-	if (pwrite(tracer, "0", 1, 0) != 1)
-		err(1, "the tracer's latency");
+	static uint64_t began[MOST], ended[MOST], times[RING / 16];
+	struct perf_event_mmap_page *page;
+	int count;
+
+	memset(began, 1, sizeof(began));
+	memset(ended, 1, sizeof(ended));
+	page = start_timer();
+	for (int i = 0; i < frames; i++) {
+		began[i] = now();
+		receive(tun, frame);
+		ended[i] = now();
+	}
+	/* One more at least. */
+	while (now() < ended[frames - 1] + 10 * PERIOD_NS)
+		;
+	count = interrupts(page, times, RING / 16);
+	for (int i = 0; i < frames; i++)
+		for (int j = 1; j < count; j++) {
+			uint64_t gap = times[j] - times[j - 1];
+
+			if (times[j] > began[i] && times[j - 1] < ended[i] && gap > longest[i])
+				longest[i] = gap;
+		}
+	fprintf(stderr, "%d interrupts in %llu us\n", count,
+		(unsigned long long)(ended[frames - 1] - began[0]) / 1000);
+}
+
+/* The same, by the tracer. */
+static void by_tracer(const char *max_latency, int tun, const struct frame *frame,
+		      uint64_t *longest, int frames)
+{
+	int fd = open(max_latency, O_RDWR);
+
+	if (fd < 0)
+		err(1, "%s", max_latency);
+	for (int i = 0; i < frames; i++) {
+		char us[32] = "";
+
+		if (pwrite(fd, "0", 1, 0) != 1)
+			err(1, "%s", max_latency);
+		receive(tun, frame);
+		if (pread(fd, us, sizeof(us) - 1, 0) < 1)
+			err(1, "%s", max_latency);
+		longest[i] = strtoull(us, NULL, 10) * 1000;
+	}
 }
 
 static int compare(const void *one, const void *other)
@@ -165,11 +205,10 @@ static int compare(const void *one, const void *other)
 
 int main(int argc, char **argv)
 {
-	static uint64_t began[MOST], ended[MOST], longest[MOST], times[RING / 16];
-	struct perf_event_mmap_page *page = NULL;
-	int fd, frames, count, tracer = -1;
+	static uint64_t longest[MOST];
 	static struct frame frame;
 	cpu_set_t first;
+	int tun, frames;
 
 	if (argc != 4 && argc != 5)
 		errx(2, "want DEVICE HEADERS FRAMES [MAX_LATENCY]");
@@ -177,42 +216,17 @@ int main(int argc, char **argv)
 	if (frames < 1 || frames > MOST)
 		errx(2, "1 to %d frames", MOST);
 	make(&frame, atoi(argv[2]));
-	fd = open_tun(argv[1]);
+	tun = open_tun(argv[1]);
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	if (sched_setaffinity(0, sizeof(first), &first))
 		err(1, "sched_setaffinity");
-	memset(began, 1, sizeof(began));
-	memset(ended, 1, sizeof(ended));
 	if (argc == 4)
-		page = start_timer();
-	else if ((tracer = open(argv[4], O_RDWR)) < 0)
-		err(1, "%s", argv[4]);
-	for (int i = 0; i < frames; i++) {
-		if (!page)
-			reset(tracer);
-		began[i] = now();
-		if (write(fd, &frame, sizeof(frame)) != sizeof(frame))
-			err(1, "write");
-		ended[i] = now();
-		if (!page)
-			longest[i] = traced_ns(tracer);
-	}
-	/* One more at least. */
-	while (page && now() < ended[frames - 1] + 10 * PERIOD_NS)
-		;
-	count = page ? interrupts(page, times, RING / 16) : 0;
-	for (int i = 0; i < frames; i++)
-		for (int j = 1; j < count; j++) {
-			uint64_t gap = times[j] - times[j - 1];
-
-			if (times[j] > began[i] && times[j - 1] < ended[i] && gap > longest[i])
-				longest[i] = gap;
-		}
+		by_timer(tun, &frame, longest, frames);
+	else
+		by_tracer(argv[4], tun, &frame, longest, frames);
 	qsort(longest, frames, sizeof(*longest), compare);
-	fprintf(stderr, "%d interrupts in %llu us, the longest gap %llu ns\n", count,
-		(unsigned long long)(ended[frames - 1] - began[0]) / 1000,
-		(unsigned long long)longest[frames - 1]);
+	fprintf(stderr, "the longest %llu ns\n", (unsigned long long)longest[frames - 1]);
 	printf("%llu\n", (unsigned long long)longest[frames / 2]);
 	return 0;
 }
