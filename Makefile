@@ -16,7 +16,7 @@ SHIM := $(wildcard c_shim/*.[ch])
 HALF := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
 EXTENSION := $(HALF) $(shell find xt_ext -path xt_ext/target -prune -o -type f -print)
 
-.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-vm-all test-vm-others test-load test-conservation test-iptables lab lab-short lab-ready lab-clang lab-planted lab-kasan lab-kasan-arm64 lab-rt lab-kcsan lab-cfi lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
+.PHONY: all module modules modules_install extension install clean help run test test-fresh test-host test-vm test-vm-all test-vm-others test-load test-conservation test-iptables lab lab-short lab-ready lab-clang lab-planted lab-kasan lab-kasan-arm64 lab-rt lab-kcsan lab-cfi lab-irqsoff lab-races lab-hostile lab-soak fuzz soak miri mutants bench bench-native lint shell deb test-deb test-matrix test-tools version
 all: module extension ## the module for KERNEL_DIR and the extension
 extension: build/libxt_pktstat.so
 
@@ -147,7 +147,7 @@ lab-short: extension
 lab: ## planted bugs and scenarios on kernels with KASAN, lockdep, kmemleak (arm64 too), PREEMPT_RT, KCSAN, kCFI, which it builds (hours): SCENARIOS=all LONG=1
 	@$(MAKE) --no-print-directory lab-planted
 	@# Most of what they do is one CPU's work: two side by side, the longest first.
-	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan-arm64 lab-kasan lab-races lab-hostile lab-kcsan lab-cfi
+	@$(MAKE) --no-print-directory -k -j2 lab-rt lab-kasan-arm64 lab-kasan lab-races lab-hostile lab-kcsan lab-cfi lab-irqsoff
 	@$(MAKE) --no-print-directory lab-soak fuzz soak miri
 
 lab-ready:
@@ -162,13 +162,13 @@ lab-planted: lab-ready lab-clang vm-6.12-arm64
 	@tests/lab/selftest
 
 lab-kasan-arm64: lab-clang vm-6.12-arm64
-lab-kasan lab-kasan-arm64 lab-rt lab-kcsan: lab-%: lab-ready
+lab-cfi lab-irqsoff: lab-clang
+lab-kasan lab-kasan-arm64 lab-rt lab-kcsan lab-cfi: lab-%: lab-ready
 	@LAB=$* tests/lab/run $(or $(SCENARIOS),each)
 
-# By the kernel's own tracer too: for how long the module has interrupts off.
-lab-cfi: lab-ready lab-clang
-	@LAB=cfi tests/lab/run -l cfi $(or $(SCENARIOS),each)
-	@LAB=cfi tests/lab/run -d bench/scenarios -l interrupts-cfi interrupts
+# For how long the module has interrupts off, by the kernel's own tracer too.
+lab-irqsoff: lab-ready
+	@LAB=cfi tests/lab/run -d bench/scenarios -l irqsoff interrupts
 
 # What goes against the module: races, allocations that fail, 32-bit programs. All of it, but on
 # this kernel xt_recent is no module.
